@@ -1,0 +1,183 @@
+"""Fixtures of every test: real Postgres and Kafka of the test instance, migrated databases, tokens, runtimes and clients."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
+
+from paybill_common.auth import SCOPES, Principal, sign
+from paybill_common.bus.memory import MemoryBus
+from paybill_common.clock import ManualClock
+from paybill_common.config import Settings
+from paybill_common.migrations import upgrade
+from paybill_common.service import Runtime, ServiceSpec, build_app, build_runtime
+from paybill_stack.bootstrap import DatabaseUrls
+from paybill_stack.stack import Stack
+from paybill_stack.testing import fresh_databases, shared_stack, unique_prefix
+
+DEMO_NOW = datetime(2026, 4, 7, 9, 0, tzinfo=UTC)
+"""The Tuesday after the demo week."""
+
+
+def in_thread(work: Callable[[], Any]) -> Any:
+    """Run something that starts its own event loop, away from the test's."""
+    outcome: list[Any] = []
+
+    def run() -> None:
+        try:
+            outcome.append((True, work()))
+        except BaseException as error:
+            outcome.append((False, error))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    ok, value = outcome[0]
+    if not ok:
+        raise value
+    return value
+
+
+@pytest.fixture(scope="session")
+def stack() -> Stack:
+    """The running test instance: Kafka and Postgres."""
+    found: Stack = in_thread(shared_stack)
+    return found
+
+
+@pytest.fixture(scope="session")
+def database_urls(stack: Stack) -> Iterator[dict[str, DatabaseUrls]]:
+    """The five services' empty databases, this test process's own."""
+    context = fresh_databases(stack, unique_prefix(os.environ.get("PYTEST_XDIST_WORKER", "one")))
+    yield in_thread(context.__enter__)
+    in_thread(lambda: context.__exit__(None, None, None))
+
+
+@pytest.fixture(scope="session")
+def migrated(database_urls: dict[str, DatabaseUrls]) -> Callable[[ServiceSpec], DatabaseUrls]:
+    """Migrate a service's database with its real migrations, once, and give its addresses."""
+    done: set[str] = set()
+
+    def migrate(spec: ServiceSpec) -> DatabaseUrls:
+        urls = database_urls[spec.name]
+        if spec.name not in done:
+            in_thread(lambda: upgrade(spec.migrations, urls.owner))
+            done.add(spec.name)
+        return urls
+
+    return migrate
+
+
+class Keys:
+    """A signing key of the test run, and tokens of it."""
+
+    def __init__(self, folder: Path) -> None:
+        private = ec.generate_private_key(ec.SECP256R1())
+        self.pem = private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ).decode()
+        jwk = json.loads(ECAlgorithm.to_jwk(private.public_key())) | {"kid": "test", "use": "sig", "alg": "ES256"}
+        self.jwks_file = folder / "jwks.json"
+        self.jwks_file.write_text(json.dumps({"keys": [jwk]}))
+        self.signing_key_file = folder / "signing-key.pem"
+        self.signing_key_file.write_text(self.pem)
+
+    def token(
+        self,
+        *agencies: UUID,
+        scopes: frozenset[str] | set[str] = frozenset(SCOPES),
+        subject: str = "tester",
+        name: str = "Terry Tester",
+        seconds: int = 900,
+    ) -> str:
+        principal = Principal(subject=subject, name=name, scopes=frozenset(scopes), agencies=frozenset(agencies))
+        return sign(private_key_pem=self.pem, key_id="test", principal=principal, seconds=seconds)
+
+    def headers(self, *agencies: UUID, **options: Any) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token(*agencies, **options)}"}
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    return Keys(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(DEMO_NOW)
+
+
+@pytest.fixture
+def memory_bus() -> MemoryBus:
+    return MemoryBus()
+
+
+RuntimeOf = Callable[..., Runtime]
+
+
+@pytest.fixture
+async def runtime_of(
+    migrated: Callable[[ServiceSpec], DatabaseUrls],
+    keys: Keys,
+    clock: ManualClock,
+    memory_bus: MemoryBus,
+    tmp_path: Path,
+) -> AsyncIterator[RuntimeOf]:
+    """`runtime_of(SPEC)`: a service wired to its migrated database, the test's bus (in memory) and clock."""
+    made: list[Runtime] = []
+
+    def make(spec: ServiceSpec, **settings: Any) -> Runtime:
+        urls = migrated(spec)
+        runtime = build_runtime(
+            spec,
+            Settings(
+                database_owner_url=urls.owner,
+                database_api_url=urls.api,
+                database_worker_url=urls.worker,
+                kafka_bootstrap="127.0.0.1:1",
+                jwks_file=keys.jwks_file,
+                signing_key_file=keys.signing_key_file,
+                files_dir=tmp_path / "files",
+                mail_dir=tmp_path / "mail",
+                **({"pool_size": 5} | settings),
+            ),
+            clock=clock,
+            bus=memory_bus,
+        )
+        made.append(runtime)
+        return runtime
+
+    yield make
+    for runtime in made:
+        await runtime.close()
+
+
+@pytest.fixture
+async def client_of(
+    runtime_of: RuntimeOf,
+) -> AsyncIterator[Callable[[Runtime | ServiceSpec], Awaitable[httpx.AsyncClient]]]:
+    """`await client_of(SPEC)`: an HTTP client of a service's real app, in process. Pass `headers=keys.headers(agency)` on calls."""
+    made: list[httpx.AsyncClient] = []
+
+    async def make(of: Runtime | ServiceSpec) -> httpx.AsyncClient:
+        runtime = of if isinstance(of, Runtime) else runtime_of(of)
+        transport = httpx.ASGITransport(app=build_app(runtime), raise_app_exceptions=False)
+        client = httpx.AsyncClient(transport=transport, base_url="http://service.test")
+        made.append(client)
+        return client
+
+    yield make
+    for client in made:
+        await client.aclose()

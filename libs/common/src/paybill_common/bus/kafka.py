@@ -1,0 +1,239 @@
+"""The bus on a Kafka broker, through plain aiokafka. Every option that matters is passed: its defaults are not ours."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import aiokafka
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalGenerationError,
+    IllegalStateError,
+    KafkaConnectionError,
+    KafkaError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+
+from paybill_common.bus.types import (
+    BusConsumer,
+    BusProducer,
+    BusUnavailable,
+    NotAssigned,
+    Outgoing,
+    Record,
+    TopicPartition,
+)
+
+_LOST = (CommitFailedError, IllegalStateError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
+
+
+class KafkaConsumer(BusConsumer):
+    """A member of a consumer group. A revoked partition waits for the batch in hand, within the rebalance timeout."""
+
+    def __init__(
+        self,
+        bootstrap: str,
+        *,
+        group: str,
+        topics: Sequence[str],
+        session_timeout_ms: int,
+        rebalance_timeout_ms: int,
+        request_timeout_ms: int,
+    ) -> None:
+        self._bootstrap = bootstrap
+        self._group = group
+        self._topics = tuple(topics)
+        self._timeout_s = request_timeout_ms / 1000
+        self._settings: dict[str, Any] = {
+            "session_timeout_ms": session_timeout_ms,
+            "heartbeat_interval_ms": session_timeout_ms // 3,
+            "rebalance_timeout_ms": rebalance_timeout_ms,
+            "request_timeout_ms": request_timeout_ms,
+        }
+        self._consumer: Any = None
+
+    async def start(self) -> None:
+        consumer = aiokafka.AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            group_id=self._group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            max_poll_interval_ms=300_000,
+            partition_assignment_strategy=(RangePartitionAssignor,),
+            max_partition_fetch_bytes=4_194_304,
+            fetch_max_wait_ms=50,
+            metadata_max_age_ms=60_000,
+            **self._settings,
+        )
+        consumer.subscribe(topics=list(self._topics))
+        try:
+            await asyncio.wait_for(consumer.start(), timeout=self._timeout_s)
+        except (TimeoutError, KafkaError) as error:
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(consumer.stop(), timeout=5)
+            raise BusUnavailable(f"Kafka at {self._bootstrap} did not answer: {error!r}") from error
+        self._consumer = consumer
+
+    async def stop(self) -> None:
+        if self._consumer is not None:
+            consumer, self._consumer = self._consumer, None
+            with contextlib.suppress(TimeoutError, KafkaError):
+                await asyncio.wait_for(consumer.stop(), timeout=8)
+
+    async def poll(self, *, max_records: int, timeout_ms: int) -> Sequence[Record]:
+        try:
+            polled = await asyncio.wait_for(
+                self._consumer.getmany(timeout_ms=timeout_ms, max_records=max_records),
+                timeout=self._timeout_s + timeout_ms / 1000,
+            )
+        except (KafkaError, TimeoutError) as error:
+            raise BusUnavailable(f"Kafka did not answer a poll: {error!r}") from error
+        return [
+            Record(
+                topic=tp.topic,
+                partition=tp.partition,
+                offset=message.offset,
+                key=(message.key or b"").decode("utf-8", "replace"),
+                value=message.value,
+                headers=tuple((name, value.decode("utf-8", "replace")) for name, value in message.headers),
+            )
+            for tp, messages in sorted(polled.items())
+            for message in messages
+        ]
+
+    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        if not offsets:
+            return
+        native = {aiokafka.TopicPartition(tp.topic, tp.partition): offset for tp, offset in offsets.items()}
+        try:
+            await asyncio.wait_for(self._consumer.commit(native), timeout=self._timeout_s)
+        except _LOST as error:
+            raise NotAssigned(str(error)) from error
+        except (KafkaError, TimeoutError) as error:
+            raise BusUnavailable(f"Kafka did not take a commit: {error!r}") from error
+
+    async def seek(self, offsets: Mapping[TopicPartition, int]) -> None:
+        for tp, offset in offsets.items():
+            with contextlib.suppress(IllegalStateError):
+                self._consumer.seek(aiokafka.TopicPartition(tp.topic, tp.partition), offset)
+
+    def assignment(self) -> frozenset[TopicPartition]:
+        if self._consumer is None:
+            return frozenset()
+        return frozenset(TopicPartition(tp.topic, tp.partition) for tp in self._consumer.assignment())
+
+    async def lag(self) -> Mapping[TopicPartition, int]:
+        native = [aiokafka.TopicPartition(tp.topic, tp.partition) for tp in self.assignment()]
+        if not native:
+            return {}
+        try:
+            ends = await asyncio.wait_for(self._consumer.end_offsets(native), timeout=self._timeout_s)
+            begins = await asyncio.wait_for(self._consumer.beginning_offsets(native), timeout=self._timeout_s)
+            lag: dict[TopicPartition, int] = {}
+            for tp in native:
+                done = await asyncio.wait_for(self._consumer.committed(tp), timeout=self._timeout_s)
+                lag[TopicPartition(tp.topic, tp.partition)] = ends[tp] - (begins[tp] if done is None else done)
+        except (KafkaError, IllegalStateError, TimeoutError) as error:
+            raise BusUnavailable(f"Kafka did not tell its offsets: {error!r}") from error
+        return lag
+
+
+class KafkaProducer(BusProducer):
+    """An idempotent producer: acks=all, in order within a partition, no duplicate on its own retries."""
+
+    def __init__(self, bootstrap: str, *, request_timeout_ms: int) -> None:
+        self._bootstrap = bootstrap
+        self._request_timeout_ms = request_timeout_ms
+        self._producer: Any = None
+
+    async def start(self) -> None:
+        producer = aiokafka.AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap,
+            enable_idempotence=True,
+            acks="all",
+            linger_ms=2,
+            max_batch_size=262_144,
+            max_request_size=4_194_304,
+            compression_type=None,
+            request_timeout_ms=self._request_timeout_ms,
+        )
+        try:
+            await asyncio.wait_for(producer.start(), timeout=self._request_timeout_ms / 1000)
+        except (TimeoutError, KafkaError) as error:
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(producer.stop(), timeout=5)
+            raise BusUnavailable(f"Kafka at {self._bootstrap} did not answer: {error!r}") from error
+        self._producer = producer
+
+    async def stop(self) -> None:
+        if self._producer is not None:
+            producer, self._producer = self._producer, None
+            with contextlib.suppress(TimeoutError, KafkaError):
+                await asyncio.wait_for(producer.stop(), timeout=8)
+
+    async def send(self, records: Sequence[Outgoing]) -> None:
+        if self._producer is None:
+            await self.start()
+        try:
+            async with asyncio.timeout(self._request_timeout_ms / 1000):
+                futures = [
+                    await self._producer.send(
+                        record.topic,
+                        key=record.key.encode(),
+                        value=None if record.value is None else record.value.encode(),
+                        headers=[(name, value.encode()) for name, value in record.headers],
+                    )
+                    for record in records
+                ]
+                await asyncio.gather(*futures)
+        except (KafkaError, TimeoutError, OSError) as error:
+            # A producer that failed may hold half-sent batches: start anew rather than let them out later.
+            await self.stop()
+            raise BusUnavailable(f"Kafka did not acknowledge {len(records)} records: {error!r}") from error
+
+
+class KafkaBus:
+    """The bus at these bootstrap addresses (`host:port,host:port`)."""
+
+    def __init__(
+        self,
+        bootstrap: str,
+        *,
+        session_timeout_ms: int = 10_000,
+        rebalance_timeout_ms: int = 30_000,
+        request_timeout_ms: int = 20_000,
+    ) -> None:
+        self.bootstrap = bootstrap
+        self._session_timeout_ms = session_timeout_ms
+        self._rebalance_timeout_ms = rebalance_timeout_ms
+        self._request_timeout_ms = request_timeout_ms
+
+    def consumer(self, *, group: str, topics: Sequence[str]) -> KafkaConsumer:
+        return KafkaConsumer(
+            self.bootstrap,
+            group=group,
+            topics=topics,
+            session_timeout_ms=self._session_timeout_ms,
+            rebalance_timeout_ms=self._rebalance_timeout_ms,
+            request_timeout_ms=self._request_timeout_ms,
+        )
+
+    def producer(self) -> KafkaProducer:
+        return KafkaProducer(self.bootstrap, request_timeout_ms=self._request_timeout_ms)
+
+    async def ready(self) -> bool:
+        client = aiokafka.AIOKafkaClient(bootstrap_servers=self.bootstrap, request_timeout_ms=3_000)
+        try:
+            await asyncio.wait_for(client.bootstrap(), timeout=4)
+        except (KafkaError, KafkaConnectionError, TimeoutError, OSError):
+            return False
+        finally:
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(client.close(), timeout=2)
+        return True

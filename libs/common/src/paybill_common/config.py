@@ -1,0 +1,59 @@
+"""One frozen `Settings` per process, read once at start. An unknown variable with our prefix stops the start."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "PAYBILL_"
+TOOLS_OWN = frozenset({"PAYBILL_VAR", "PAYBILL_STACK", "PAYBILL_INSTANCE", "PAYBILL_POSTGRES_ADMIN_URL"})
+"""Variables of the command line and the embedded stack, which a service passes over."""
+
+
+class UnknownSetting(ValueError):
+    """An environment variable starts with PAYBILL_ but no setting has that name: a typo would otherwise be silent."""
+
+
+class Settings(BaseSettings):
+    """What every service reads from its environment (prefix PAYBILL_)."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    database_owner_url: SecretStr | None = Field(None, description="Role that owns the schema; used by `migrate` only")
+    database_api_url: SecretStr = Field(description="Non-owner role under row-level security; serves HTTP")
+    database_worker_url: SecretStr = Field(description="Role of consumers and relay, with a policy of its own")
+    kafka_bootstrap: str = Field(description="Kafka bootstrap addresses, host:port,host:port")
+    http_host: str = Field("127.0.0.1", description="Address to listen on")
+    http_port: int = Field(8000, description="Port of the API, health and metrics")
+    jwks_file: Path | None = Field(None, description="Public keys that sign our tokens, as a JWKS file")
+    oidc_issuer: str | None = Field(None, description="An OpenID Connect issuer whose tokens are accepted too")
+    token_audience: str = Field("paybill", description="Audience that a token must carry")
+    signing_key_file: Path | None = Field(None, description="Private key of the token endpoint (reporting only)")
+    clients_file: Path | None = Field(None, description="Client credentials and demo people, JSON (reporting only)")
+    service_urls: dict[str, str] = Field(default_factory=dict, description="Base URL of each service, JSON")
+    files_dir: Path = Field(Path("var/files"), description="Where documents and exports are kept")
+    mail_dir: Path | None = Field(None, description="Sink folder for e-mails, when no SMTP server is set")
+    smtp_url: str | None = Field(None, description="smtp://user:password@host:port to really send")
+    public_url: str | None = Field(None, description="Base URL that people reach this service by, for links in e-mails")
+    business_now: datetime | None = Field(None, description="Business time starts here instead of now")
+    otlp_endpoint: str | None = Field(None, description="OpenTelemetry collector; tracing is exported when set")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+    pool_size: int = Field(8, description="Connections of each role")
+    batch_events_max: int = Field(1_000, description="Most events in one transaction")
+    body_bytes_max: int = Field(5_000_000, description="Largest request body")
+    dead_letters_in_a_row_max: int = Field(20, description="A consumer stops after so many dead letters in a row")
+    session_timeout_ms: int = Field(10_000, description="Kafka group session timeout")
+
+
+def read_settings(**overrides: Any) -> Settings:
+    """Read the environment. Raises UnknownSetting naming a variable that nobody reads."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | TOOLS_OWN
+    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise UnknownSetting(f"no setting reads {', '.join(unknown)}; see .env.example for the known ones")
+    return Settings(**overrides)

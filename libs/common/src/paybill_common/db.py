@@ -1,0 +1,152 @@
+"""Postgres: one `Database` per role and process, one `Tx` per transaction. Nobody else commits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from paybill_common import envelope, telemetry
+from paybill_common.ids import new_id
+from paybill_common.outbox import OutboxRow, insert_outbox
+from paybill_contracts import EventData
+
+log = structlog.get_logger()
+READY_S = 5.0
+_TRANSIENT_SQLSTATES = ("08", "40", "53", "55P03", "57P", "25P03", "58")
+
+
+class Tx:
+    """An open transaction: the session to work with, business `now`, and the events to emit with it.
+
+    `emit` only collects; the rows are written once, just before the commit, after the aggregate's locks are held.
+    """
+
+    def __init__(self, session: AsyncSession, *, now: datetime, source: str) -> None:
+        self.session = session
+        self.now = now
+        self.source = source
+        self.outgoing: list[OutboxRow] = []
+
+    async def execute(self, sql: str, **params: Any) -> Any:
+        """Run one SQL statement with named parameters and return SQLAlchemy's result."""
+        return await self.session.execute(text(sql), params)
+
+    def emit(self, data: EventData, *, sequence: int, cause: envelope.AnyEvent | None = None) -> UUID:
+        """Put an event in the outbox of this transaction. Its id is made here, once, and never changes.
+
+        `sequence` is the aggregate's version. `cause` is the event this one answers; its trace goes on, whichever
+        events shared its batch.
+        """
+        event_id = new_id()
+        current = telemetry.current_traceparent()
+        payload = envelope.encode(
+            data,
+            event_id=event_id,
+            source=self.source,
+            sequence=sequence,
+            time=self.now,
+            traceparent=telemetry.carry_on(cause.traceparent if cause else None, current),
+            correlation_id=cause.correlation_id if cause else telemetry.correlation_id(current, event_id),
+            causation_id=str(cause.id) if cause else None,
+        )
+        self.outgoing.append(OutboxRow(event_id, data.agency_id, data.TOPIC, data.partition_key(), payload, ()))
+        return event_id
+
+    def erase(self, *, agency_id: UUID, topic: str, key: str, sequence: int) -> UUID:
+        """Emit a tombstone for this key of a compacted topic: the label behind it is erased everywhere."""
+        event_id = new_id()
+        headers = (
+            ("ce_id", str(event_id)),
+            ("ce_agency", str(agency_id)),
+            ("ce_sequence", str(sequence)),
+            ("ce_time", self.now.isoformat()),
+        )
+        self.outgoing.append(OutboxRow(event_id, agency_id, topic, key, None, headers))
+        return event_id
+
+    async def flush(self) -> None:
+        """Write the collected events to the outbox."""
+        rows, self.outgoing = self.outgoing, []
+        if rows:
+            await insert_outbox(self.session, rows)
+
+
+class Database:
+    """A pool of connections as one role. `source` names the service on every event it emits."""
+
+    def __init__(self, url: str, *, source: str, pool_size: int = 10, statement_timeout_ms: int = 60_000) -> None:
+        self.source = source
+        self.engine: AsyncEngine = create_async_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=30,
+            pool_pre_ping=False,
+            hide_parameters=True,
+            connect_args={
+                "timeout": 10,
+                "command_timeout": statement_timeout_ms / 1000,
+                "server_settings": {
+                    "application_name": f"paybill-{source}",
+                    "statement_timeout": str(statement_timeout_ms),
+                    "idle_in_transaction_session_timeout": "60000",
+                    "timezone": "UTC",
+                },
+            },
+        )
+
+    @asynccontextmanager
+    async def transaction(
+        self, *, now: datetime, agencies: Sequence[UUID] | None = None, read_only: bool = False
+    ) -> AsyncIterator[Tx]:
+        """One transaction: committed at the end with its outbox rows, rolled back on any error.
+
+        `agencies` limits the API role to those tenants; the worker role passes None.
+        """
+        async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
+            if agencies is not None:
+                await session.execute(
+                    text("SELECT set_config('paybill.agencies', :agencies, true)"),
+                    {"agencies": ",".join(str(agency) for agency in agencies)},
+                )
+            if read_only:
+                await session.execute(text("SET TRANSACTION READ ONLY"))
+            tx = Tx(session, now=now, source=self.source)
+            yield tx
+            await tx.flush()
+
+    async def ready(self) -> bool:
+        """The database answers within five seconds. Why it does not, a missing role or network, makes no difference."""
+        try:
+            async with asyncio.timeout(READY_S), self.engine.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+        except Exception as error:
+            log.warning("database.not_ready", error=error)
+            return False
+        return True
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def is_transient(error: BaseException) -> bool:
+    """The database or the bus is away, or a lock or serialisation was lost: the same work may succeed later."""
+    if isinstance(error, (TimeoutError, ConnectionError, OSError)):
+        return True
+    if isinstance(error, DBAPIError):
+        if error.connection_invalidated:
+            return True
+        sqlstate = str(getattr(error.orig, "sqlstate", "") or "")
+        if sqlstate:
+            return sqlstate.startswith(_TRANSIENT_SQLSTATES)
+        return isinstance(error, (OperationalError, InterfaceError))
+    return False

@@ -1,0 +1,1 @@
+"""The HTTP edge: problems, tokens, one transaction a request, idempotency, paging, limits, operator endpoints."""

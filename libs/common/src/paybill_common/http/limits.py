@@ -1,0 +1,64 @@
+"""Request bodies have a limit, whether or not their length is announced."""
+
+from __future__ import annotations
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from paybill_common.http import problems
+from paybill_common.http.problems import Problem, problem_response
+
+
+class _TooLarge(HTTPException):
+    """Raised out of `receive`, wherever the app reads; frameworks pass an HTTP error on as it is."""
+
+
+class BodyLimit:
+    """Refuses a body larger than `bytes_max` with 413 before it is held in memory."""
+
+    def __init__(self, app: ASGIApp, *, bytes_max: int) -> None:
+        self._app = app
+        self._bytes_max = bytes_max
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        if announced.isdigit() and int(announced) > self._bytes_max:
+            await self._refuse(scope, receive, send)
+            return
+        seen = 0
+        started = False
+
+        async def limited() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self._bytes_max:
+                raise _TooLarge(413, _detail(self._bytes_max))
+            return message
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, limited, watched)
+        except _TooLarge:
+            if not started:
+                await self._refuse(scope, receive, send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        problem = Problem(
+            413,
+            "body_too_large",
+            _detail(self._bytes_max),
+            hint=problems.TOO_LARGE_HINT,
+        )
+        await problem_response(problem)(scope, receive, send)
+
+
+def _detail(bytes_max: int) -> str:
+    return f"The body is larger than {bytes_max} bytes."

@@ -1,0 +1,185 @@
+"""The runtime's own tables, present in every service's database, and the row-level security of tenant tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    false,
+    func,
+    text,
+)
+
+RUNTIME_TABLES = ("inbox", "outbox", "dead_letter", "parked_key", "parked_event", "consumer_state", "idempotency_key")
+"""Tables that only the runtime touches; they are kept from the API role by grants, not by row-level security."""
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+def service_metadata() -> MetaData:
+    """A MetaData with the house's constraint names and the runtime's tables; a service adds its own tables to it."""
+    metadata = MetaData(naming_convention=NAMING)
+    now = func.clock_timestamp()
+    Table(
+        "inbox",
+        metadata,
+        Column("consumer", Text, primary_key=True),
+        Column("event_id", Uuid, primary_key=True),
+        Column("received_at", DateTime(timezone=True), nullable=False, server_default=now),
+    )
+    Table(
+        "outbox",
+        metadata,
+        Column("id", BigInteger, Identity(always=True), primary_key=True),
+        Column("event_id", Uuid, nullable=False, unique=True),
+        Column("agency_id", Uuid, nullable=False),
+        Column("topic", Text, nullable=False),
+        Column("key", Text, nullable=False),
+        Column("shard", SmallInteger, nullable=False, server_default=text("0")),
+        Column("payload", Text),
+        Column("headers", Text, nullable=False, server_default=text("'{}'")),
+        Column("created_at", DateTime(timezone=True), nullable=False, server_default=now),
+        Column("published_at", DateTime(timezone=True)),
+        Index("ix_outbox_unpublished", "shard", "id", postgresql_where=text("published_at IS NULL")),
+        Index("ix_outbox_topic_key", "topic", "key"),
+    )
+    Table(
+        "dead_letter",
+        metadata,
+        Column("id", BigInteger, Identity(always=True), primary_key=True),
+        Column("consumer", Text, nullable=False),
+        Column("event_id", Uuid, nullable=False),
+        Column("agency_id", Uuid),
+        Column("event_type", Text, nullable=False),
+        Column("topic", Text, nullable=False),
+        Column("partition", Integer, nullable=False),
+        Column("offset", BigInteger, nullable=False),
+        Column("key", Text, nullable=False),
+        Column("payload", LargeBinary),
+        Column("headers", Text, nullable=False),
+        Column("error_class", Text, nullable=False),
+        Column("error", Text, nullable=False),
+        Column("attempts", Integer, nullable=False, server_default=text("1")),
+        Column("dead_at", DateTime(timezone=True), nullable=False, server_default=now),
+        Column("resolved_at", DateTime(timezone=True)),
+        Column("resolution", Text),
+        Column("resolved_by", Text),
+        UniqueConstraint("consumer", "event_id"),
+        Index("ix_dead_letter_open", "consumer", "id", postgresql_where=text("resolved_at IS NULL")),
+    )
+    Table(
+        "parked_key",
+        metadata,
+        Column("consumer", Text, primary_key=True),
+        Column("key", Text, primary_key=True),
+        Column("dead_letter_id", BigInteger, nullable=False),
+        Column("parked_at", DateTime(timezone=True), nullable=False, server_default=now),
+    )
+    Table(
+        "parked_event",
+        metadata,
+        Column("id", BigInteger, Identity(always=True), primary_key=True),
+        Column("consumer", Text, nullable=False),
+        Column("key", Text, nullable=False),
+        Column("event_id", Uuid, nullable=False),
+        Column("agency_id", Uuid),
+        Column("topic", Text, nullable=False),
+        Column("partition", Integer, nullable=False),
+        Column("offset", BigInteger, nullable=False),
+        Column("payload", LargeBinary),
+        Column("headers", Text, nullable=False),
+        Column("parked_at", DateTime(timezone=True), nullable=False, server_default=now),
+        UniqueConstraint("consumer", "event_id"),
+        Index("ix_parked_event_key", "consumer", "key", "id"),
+    )
+    Table(
+        "consumer_state",
+        metadata,
+        Column("consumer", Text, primary_key=True),
+        Column("dead_letters_in_a_row", Integer, nullable=False, server_default=text("0")),
+        Column("stopped", Boolean, nullable=False, server_default=false()),
+        Column("stopped_at", DateTime(timezone=True)),
+    )
+    Table(
+        "idempotency_key",
+        metadata,
+        Column("caller", Text, primary_key=True),
+        Column("key", Text, primary_key=True),
+        Column("request_hash", Text, nullable=False),
+        Column("status", Integer, nullable=False),
+        Column("body", LargeBinary, nullable=False),
+        Column("created_at", DateTime(timezone=True), nullable=False, server_default=now),
+    )
+    Table(
+        "label",
+        metadata,
+        Column("kind", Text, primary_key=True),
+        Column("entry_id", Uuid, primary_key=True),
+        Column("agency_id", Uuid, nullable=False, index=True),
+        Column("display_name", Text, nullable=False),
+        Column("reference", Text),
+        Column("sequence", BigInteger, nullable=False),
+    )
+    return metadata
+
+
+def secure(op: Any, tables: Iterable[str]) -> None:
+    """In a migration: force row-level security on these tenant tables (each has an `agency_id`).
+
+    The API role sees and writes the agencies of its transaction alone; the worker role has a policy of its own.
+    """
+    op.execute(
+        "CREATE OR REPLACE FUNCTION paybill_agencies() RETURNS uuid[] LANGUAGE sql STABLE AS "
+        "$$ SELECT string_to_array(nullif(current_setting('paybill.agencies', true), ''), ',')::uuid[] $$"
+    )
+    for table in tables:
+        op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+        op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+        op.execute(
+            f"CREATE POLICY {table}_api ON {table} TO paybill_api "
+            "USING (agency_id = ANY (paybill_agencies())) WITH CHECK (agency_id = ANY (paybill_agencies()))"
+        )
+        op.execute(f"CREATE POLICY {table}_worker ON {table} TO paybill_worker USING (true) WITH CHECK (true)")
+        op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO paybill_api, paybill_worker")
+
+
+def grant_runtime(op: Any) -> None:
+    """In a migration: what each role may do with the runtime's tables.
+
+    The API role can append to the outbox, and reads the stored answers of the caller of its transaction alone.
+    """
+    for table in RUNTIME_TABLES:
+        op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO paybill_worker")
+    op.execute("GRANT INSERT ON outbox TO paybill_api")
+    op.execute("GRANT SELECT, INSERT, DELETE ON idempotency_key TO paybill_api")
+    op.execute("ALTER TABLE idempotency_key ENABLE ROW LEVEL SECURITY")
+    op.execute("ALTER TABLE idempotency_key FORCE ROW LEVEL SECURITY")
+    caller = "caller = nullif(current_setting('paybill.caller', true), '')"
+    op.execute(
+        f"CREATE POLICY idempotency_key_api ON idempotency_key TO paybill_api USING ({caller}) WITH CHECK ({caller})"
+    )
+    op.execute(
+        "CREATE POLICY idempotency_key_worker ON idempotency_key TO paybill_worker USING (true) WITH CHECK (true)"
+    )
+    op.execute("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO paybill_api, paybill_worker")
