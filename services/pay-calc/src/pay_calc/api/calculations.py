@@ -1,0 +1,29 @@
+"""The calculator's door: statutory arithmetic for auditors and other programs. It reads and writes no agency's data."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body
+from pydantic import Field
+
+from pay_calc.domain.calculator import calculate
+from paybill_common.auth import Principal
+from paybill_common.http.problems import ERROR_RESPONSES
+from paybill_common.http.route import require
+
+router = APIRouter(prefix="/v1", responses=ERROR_RESPONSES, tags=["calculator"])
+
+Calculation = dict[str, Any]
+Calculations = Annotated[list[Calculation], Field(max_length=1000)]
+
+
+@router.post("/calculations")
+async def calculations(
+    body: Annotated[Calculation | Calculations, Body(description="One calculation, or up to 1,000 of them")],
+    principal: Principal = require("read"),
+) -> Calculation | list[Calculation]:
+    """Each answer is `{id, result}` or `{id, error: {code, message, field}}`, in the order asked; a bad one never stops the rest."""
+    if isinstance(body, list):
+        return [calculate(one) for one in body]
+    return calculate(body)

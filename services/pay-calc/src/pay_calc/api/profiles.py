@@ -1,0 +1,474 @@
+"""Pay profiles, payees, the employer and the pay calendar. NI numbers and bank details come in here and go nowhere else."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from pay_calc.api.access import AgencyId, ExternalId, ExternalIdFilter, Line, Name, plain
+from pay_calc.domain.engine.errors import EngineError
+from pay_calc.domain.engine.tax_code import parse_tax_code
+from pay_calc.domain.profiles import account_number_of, ni_number_of, sort_code_of
+from pay_calc.store import facts, people
+from pay_calc.usecases import profiles as usecase
+from pay_calc.usecases.replay import load_json
+from paybill_common.auth import Principal
+from paybill_common.http.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
+from paybill_common.http.problems import ERROR_RESPONSES, conflict, invalid, not_found
+from paybill_common.http.route import TxDep, TxRoute, require
+
+router = APIRouter(
+    prefix="/v1/agencies/{agency_id}", route_class=TxRoute, responses=ERROR_RESPONSES, tags=["pay profiles"]
+)
+
+Money = Annotated[Decimal, Field(ge=0, le=Decimal("99999999.99"), decimal_places=2)]
+TaxCodeText = Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True, min_length=2, max_length=20)]
+Short = Annotated[str, StringConstraints(strip_whitespace=True, max_length=30)]
+
+
+class Bank(BaseModel):
+    """Where money is sent. Sort code and account number come together or not at all."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sort_code: Short | None = Field(None, description="Six digits, such as 00-00-01")
+    account_number: Short | None = Field(None, description="Six to eight digits")
+    account_name: Line | None = None
+
+    @field_validator("sort_code")
+    @classmethod
+    def _sort_code(cls, value: str | None) -> str | None:
+        return sort_code_of(value) if value else None
+
+    @field_validator("account_number")
+    @classmethod
+    def _account_number(cls, value: str | None) -> str | None:
+        return account_number_of(value) if value else None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Bank:
+        if (self.sort_code is None) != (self.account_number is None):
+            raise ValueError("sort_code and account_number come together")
+        return self
+
+
+class Pension(BaseModel):
+    """An active membership; per cents of qualifying earnings, basic pay or all earnings."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    basis: Literal["net_pay", "ras", "salary_sacrifice"]
+    employee_pct: Annotated[Decimal, Field(ge=0, le=100, decimal_places=2)] = Decimal(0)
+    employer_pct: Annotated[Decimal, Field(ge=0, le=100, decimal_places=2)] = Decimal(0)
+    earnings: Literal["qualifying", "basic_pay", "all_earnings"] = "qualifying"
+
+
+class ProfileIn(Bank):
+    """How one worker is paid and taxed. A whole profile replaces the one before."""
+
+    external_id: ExternalId | None = None
+    given_name: Line | None = None
+    family_name: Line | None = None
+    gender: Literal["F", "M"] | None = None
+    address: Annotated[list[Line], Field(max_length=5)] = []
+    ni_number: Short | None = Field(None, description="Two letters, six digits, A to D")
+    birth_on: Annotated[date, Field(ge=date(1900, 1, 1), le=date(2100, 1, 1))] | None = None
+    tax_code: TaxCodeText
+    tax_basis: Literal["cumulative", "week1"] = "cumulative"
+    ni_letter: Annotated[str, StringConstraints(pattern=r"^[A-Z]$")]
+    student_loan_plan: Literal["1", "2", "4", "5"] | None = None
+    postgrad_loan: bool = False
+    pension: Pension | None = None
+    apprentice: bool = False
+    director: bool = False
+    attachment_of_earnings: bool = False
+    previous_tax_year: Annotated[str, StringConstraints(pattern=r"^20[0-9]{2}-[0-9]{2}$")] | None = None
+    previous_pay_gbp: Money = Decimal(0)
+    previous_tax_gbp: Money = Decimal(0)
+    starter_declaration: Literal["A", "B", "C"] | None = None
+    employment_no: Annotated[int, Field(ge=1, le=999)] = 1
+
+    @field_validator("ni_number")
+    @classmethod
+    def _ni_number(cls, value: str | None) -> str | None:
+        return ni_number_of(value) if value else None
+
+    @field_validator("tax_code")
+    @classmethod
+    def _tax_code(cls, value: str) -> str:
+        try:
+            parse_tax_code(value)
+        except EngineError as error:
+            raise ValueError(error.message) from error
+        return value
+
+    def stored(self) -> dict[str, Any]:
+        values = self.model_dump()
+        if self.pension is not None:
+            values["pension"] = {
+                "basis": self.pension.basis,
+                "employee_bp": int(self.pension.employee_pct * 100),
+                "employer_bp": int(self.pension.employer_pct * 100),
+                "earnings": self.pension.earnings,
+            }
+        return values
+
+
+class ProfileBatchLine(ProfileIn):
+    worker_id: UUID
+
+
+class ProfileBatch(BaseModel):
+    profiles: Annotated[list[ProfileBatchLine], Field(min_length=1, max_length=1000)]
+
+
+class ProfileOut(BaseModel):
+    """A stored profile. `unsupported`: codes of what holds this worker's pay because this release does not work it out."""
+
+    worker_id: UUID
+    external_id: str | None
+    given_name: str | None
+    family_name: str | None
+    gender: str | None
+    address: list[str]
+    ni_number: str | None
+    birth_on: date | None
+    tax_code: str
+    tax_basis: str
+    ni_letter: str
+    student_loan_plan: str | None
+    postgrad_loan: bool
+    pension: Pension | None
+    apprentice: bool
+    director: bool
+    attachment_of_earnings: bool
+    previous_tax_year: str | None
+    previous_pay_gbp: Decimal
+    previous_tax_gbp: Decimal
+    starter_declaration: str | None
+    employment_no: int
+    sort_code: str | None
+    account_number: str | None
+    account_name: str | None
+    version: int
+    updated_at: datetime
+    unsupported: list[str] = []
+
+
+class PayeeIn(Bank):
+    """The bank details of an umbrella or limited company."""
+
+    external_id: ExternalId | None = None
+
+
+class PayeeBatchLine(PayeeIn):
+    payee_id: UUID
+
+
+class PayeeBatch(BaseModel):
+    payees: Annotated[list[PayeeBatchLine], Field(min_length=1, max_length=1000)]
+
+
+class PayeeOut(BaseModel):
+    payee_id: UUID
+    external_id: str | None
+    sort_code: str | None
+    account_number: str | None
+    account_name: str | None
+    version: int
+    updated_at: datetime
+
+
+class Receipt(BaseModel):
+    """What became of one line of a batch, by its place in the list."""
+
+    line: int
+    record_id: UUID
+    status: Literal["accepted", "refused"]
+    code: str | None = None
+    reason: str | None = None
+
+
+class Receipts(BaseModel):
+    accepted: int
+    refused: int
+    receipts: list[Receipt]
+
+
+class EmployerIn(Bank):
+    """The agency as employer: what payslips, submissions and bank files carry. The bank details are where pay comes from."""
+
+    legal_name: Name
+    address: Annotated[list[Line], Field(max_length=6)] = []
+    paye_reference: Annotated[str, StringConstraints(pattern=r"^[0-9]{3}/[A-Z0-9]{1,10}$")] | None = None
+    accounts_office_reference: Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{13}$")] | None = None
+    levy_payer: bool = False
+    service_user_number: Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")] | None = None
+
+
+class EmployerOut(EmployerIn):
+    updated_at: datetime
+
+
+class CalendarIn(BaseModel):
+    """When weeks are paid. `late_pay` is what the contract says of a week that comes after its run: no default, because the law's
+    answer depends on it; without it a late PAYE week is held."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    frequency: Literal["weekly"] = "weekly"
+    payday_days_after: Annotated[int, Field(ge=0, le=28, description="Days from the week's Sunday to payday")] = 5
+    late_pay: Literal["with_current_pay", "usual_payday"] | None = None
+
+
+class CalendarOut(BaseModel):
+    frequency: Literal["weekly"] = "weekly"
+    payday_days_after: int
+    late_pay: str | None
+    is_default: bool
+
+
+@router.put("/pay-profiles/{worker_id}")
+async def put_profile(
+    tx: TxDep, agency_id: AgencyId, worker_id: UUID, body: ProfileIn, principal: Principal = require("pay:write")
+) -> ProfileOut:
+    """Create or replace a worker's pay profile; the worker's drafts are worked again."""
+    await _store_profiles(tx, agency_id, [(worker_id, body.stored())], principal)
+    return await _profile_out(tx, agency_id, worker_id)
+
+
+@router.post("/pay-profiles/batch")
+async def put_profiles(
+    tx: TxDep, agency_id: AgencyId, body: ProfileBatch, principal: Principal = require("pay:write")
+) -> Receipts:
+    """Up to 1,000 profiles with a receipt each. A worker or external id named twice in the list is refused from the second on."""
+    lines = [(line.worker_id, line.external_id, line.stored()) for line in body.profiles]
+    for _, _, values in lines:
+        values.pop("worker_id")
+    receipts, accepted = await _sift(tx, "pay_profile", "worker_id", agency_id, lines)
+    if accepted:
+        await _store_profiles(tx, agency_id, accepted, principal)
+    return _receipts(receipts)
+
+
+@router.get("/pay-profiles/{worker_id}")
+async def get_profile(
+    tx: TxDep, agency_id: AgencyId, worker_id: UUID, principal: Principal = require("pay:read")
+) -> ProfileOut:
+    """A worker's pay profile."""
+    return await _profile_out(tx, agency_id, worker_id)
+
+
+@router.get("/pay-profiles")
+async def list_profiles(
+    tx: TxDep,
+    agency_id: AgencyId,
+    external_id: ExternalIdFilter = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+    principal: Principal = require("pay:read"),
+) -> Page[ProfileOut]:
+    """Pay profiles by worker."""
+    rows = await people.profiles(tx, agency_id=agency_id, external_id=external_id, after=_after(cursor), most=limit + 1)
+    keys = [(agency_id, row.worker_id) for row in rows[:limit]]
+    found = await facts.load(tx, keys)
+    items = []
+    for row in rows[:limit]:
+        profile = found.workers[agency_id, row.worker_id].profile
+        items.append(_profile(row, [] if profile is None else profile.unsupported()))
+    return Page(items=items, next_cursor=encode_cursor(rows[limit - 1].worker_id) if len(rows) > limit else None)
+
+
+@router.put("/payees/{payee_id}")
+async def put_payee(
+    tx: TxDep, agency_id: AgencyId, payee_id: UUID, body: PayeeIn, principal: Principal = require("pay:write")
+) -> PayeeOut:
+    """Create or replace the bank details of an umbrella or limited company."""
+    await _store_payees(tx, agency_id, [(payee_id, body.model_dump())], principal)
+    return await _payee_out(tx, agency_id, payee_id)
+
+
+@router.post("/payees/batch")
+async def put_payees(
+    tx: TxDep, agency_id: AgencyId, body: PayeeBatch, principal: Principal = require("pay:write")
+) -> Receipts:
+    """Up to 1,000 payees with a receipt each."""
+    lines = [(line.payee_id, line.external_id, line.model_dump(exclude={"payee_id"})) for line in body.payees]
+    receipts, accepted = await _sift(tx, "payee", "payee_id", agency_id, lines)
+    if accepted:
+        await _store_payees(tx, agency_id, accepted, principal)
+    return _receipts(receipts)
+
+
+@router.get("/payees/{payee_id}")
+async def get_payee(
+    tx: TxDep, agency_id: AgencyId, payee_id: UUID, principal: Principal = require("pay:read")
+) -> PayeeOut:
+    """A payee's bank details."""
+    return await _payee_out(tx, agency_id, payee_id)
+
+
+@router.get("/payees")
+async def list_payees(
+    tx: TxDep,
+    agency_id: AgencyId,
+    external_id: ExternalIdFilter = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+    principal: Principal = require("pay:read"),
+) -> Page[PayeeOut]:
+    """Payees by id."""
+    rows = await people.payees(tx, agency_id=agency_id, external_id=external_id, after=_after(cursor), most=limit + 1)
+    return Page(
+        items=[PayeeOut(**_only(row, PayeeOut)) for row in rows[:limit]],
+        next_cursor=encode_cursor(rows[limit - 1].payee_id) if len(rows) > limit else None,
+    )
+
+
+@router.put("/employer")
+async def put_employer(
+    tx: TxDep, agency_id: AgencyId, body: EmployerIn, principal: Principal = require("pay:write")
+) -> EmployerOut:
+    """Store the agency's details as employer."""
+    await usecase.store_employer(tx, agency_id=agency_id, values=body.model_dump(), by=principal.subject)
+    return await _employer_out(tx, agency_id)
+
+
+@router.get("/employer")
+async def get_employer(tx: TxDep, agency_id: AgencyId, principal: Principal = require("pay:read")) -> EmployerOut:
+    """The agency's details as employer."""
+    return await _employer_out(tx, agency_id)
+
+
+@router.put("/pay-calendar")
+async def put_calendar(
+    tx: TxDep, agency_id: AgencyId, body: CalendarIn, principal: Principal = require("pay:write")
+) -> CalendarOut:
+    """Store when weeks are paid; paydays of open periods move with it."""
+    values = body.model_dump(exclude={"frequency"})
+    await usecase.store_calendar(tx, agency_id=agency_id, values=values, by=principal.subject)
+    return CalendarOut(**values, is_default=False)
+
+
+@router.get("/pay-calendar")
+async def get_calendar(tx: TxDep, agency_id: AgencyId, principal: Principal = require("pay:read")) -> CalendarOut:
+    """When weeks are paid: the Friday after, unless the agency set another day."""
+    row = await people.calendar(tx, agency_id=agency_id)
+    if row is None:
+        return CalendarOut(payday_days_after=facts.DEFAULT_PAYDAY_DAYS_AFTER, late_pay=None, is_default=True)
+    return CalendarOut(payday_days_after=row.payday_days_after, late_pay=row.late_pay, is_default=False)
+
+
+async def _store_profiles(
+    tx: TxDep, agency_id: UUID, rows: list[tuple[UUID, dict[str, Any]]], principal: Principal
+) -> None:
+    try:
+        await usecase.store_profiles(tx, agency_id=agency_id, profiles=rows, by=principal.subject)
+    except usecase.ExternalIdTaken as error:
+        raise conflict("external_id_taken", f"{error}.") from error
+
+
+async def _store_payees(
+    tx: TxDep, agency_id: UUID, rows: list[tuple[UUID, dict[str, Any]]], principal: Principal
+) -> None:
+    try:
+        await usecase.store_payees(tx, agency_id=agency_id, payees=rows, by=principal.subject)
+    except usecase.ExternalIdTaken as error:
+        raise conflict("external_id_taken", f"{error}.") from error
+
+
+async def _sift(
+    tx: TxDep, table: str, key: str, agency_id: UUID, lines: list[tuple[UUID, str | None, dict[str, Any]]]
+) -> tuple[list[Receipt], list[tuple[UUID, dict[str, Any]]]]:
+    """Refuse lines that name a record or an external id again, or an external id that another record has."""
+    wanted = [external_id for _, external_id, _ in lines if external_id is not None]
+    taken = await people.taken_external_ids(tx, table=table, key=key, agency_id=agency_id, external_ids=wanted)
+    seen: set[UUID] = set()
+    seen_external: set[str] = set()
+    receipts: list[Receipt] = []
+    accepted: list[tuple[UUID, dict[str, Any]]] = []
+    for line, (record_id, external_id, values) in enumerate(lines):
+        code = reason = None
+        if record_id in seen:
+            code, reason = "named_twice", f"{record_id} is in the list before this line"
+        elif external_id is not None and external_id in seen_external:
+            code, reason = "external_id_taken", "the external_id is in the list before this line"
+        elif external_id is not None and taken.get(external_id, record_id) != record_id:
+            code, reason = "external_id_taken", f"the external_id names {taken[external_id]}"
+        else:
+            seen.add(record_id)
+            if external_id is not None:
+                seen_external.add(external_id)
+            accepted.append((record_id, values))
+        receipts.append(
+            Receipt(
+                line=line,
+                record_id=record_id,
+                status="accepted" if code is None else "refused",
+                code=code,
+                reason=reason,
+            )
+        )
+    return receipts, accepted
+
+
+def _receipts(receipts: list[Receipt]) -> Receipts:
+    refused = sum(receipt.status == "refused" for receipt in receipts)
+    return Receipts(accepted=len(receipts) - refused, refused=refused, receipts=receipts)
+
+
+async def _profile_out(tx: TxDep, agency_id: UUID, worker_id: UUID) -> ProfileOut:
+    row = await people.profile(tx, agency_id=agency_id, worker_id=worker_id)
+    if row is None:
+        raise not_found("pay_profile", worker_id)
+    found = await facts.load(tx, [(agency_id, worker_id)])
+    profile = found.workers[agency_id, worker_id].profile
+    return _profile(row, [] if profile is None else profile.unsupported())
+
+
+def _profile(row: Any, unsupported: list[str]) -> ProfileOut:
+    values = _only(row, ProfileOut)
+    pension = load_json(row.pension)
+    values["address"] = load_json(row.address)
+    values["pension"] = None
+    if pension is not None:
+        values["pension"] = {
+            "basis": pension["basis"],
+            "employee_pct": Decimal(pension["employee_bp"]).scaleb(-2),
+            "employer_pct": Decimal(pension["employer_bp"]).scaleb(-2),
+            "earnings": pension["earnings"],
+        }
+    return ProfileOut(**values, unsupported=unsupported)
+
+
+async def _payee_out(tx: TxDep, agency_id: UUID, payee_id: UUID) -> PayeeOut:
+    row = await people.payee(tx, agency_id=agency_id, payee_id=payee_id)
+    if row is None:
+        raise not_found("payee", payee_id)
+    return PayeeOut(**_only(row, PayeeOut))
+
+
+async def _employer_out(tx: TxDep, agency_id: UUID) -> EmployerOut:
+    row = await people.employer(tx, agency_id=agency_id)
+    if row is None:
+        raise not_found("employer", agency_id)
+    return EmployerOut(**{**_only(row, EmployerOut), "address": load_json(row.address)})
+
+
+def _only(row: Any, model: type[BaseModel]) -> dict[str, Any]:
+    return {name: value for name, value in plain(row).items() if name in model.model_fields}
+
+
+def _after(cursor: str | None) -> UUID | None:
+    parts = decode_cursor(cursor, parts=1)
+    if parts is None:
+        return None
+    try:
+        return UUID(parts[0])
+    except ValueError as error:
+        raise invalid("bad_cursor", "The cursor is not one that this list gave.", pointer="query:/cursor") from error

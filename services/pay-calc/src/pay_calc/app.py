@@ -1,0 +1,30 @@
+"""The wiring of pay-calc."""
+
+from __future__ import annotations
+
+import pay_calc
+from pay_calc.api import calculations, pay_runs, payment_files, payslips, profiles
+from pay_calc.closing import keep_closing
+from pay_calc.store.tables import metadata
+from pay_calc.subscriptions import SUBSCRIPTION
+from paybill_common.migrations import migrations_folder
+from paybill_common.service import ServiceSpec
+
+SPEC = ServiceSpec(
+    name="pay-calc",
+    title="Paybill pay-calc",
+    description="Pay profiles, draft and final payslips, pay runs, payments, submissions, and the statutory calculator.",
+    metadata=metadata,
+    migrations=migrations_folder(str(pay_calc.__file__)),
+    subscription=lambda _runtime: SUBSCRIPTION,
+    routers=(
+        profiles.router,
+        pay_runs.own_transactions,
+        pay_runs.router,
+        payment_files.router,
+        payslips.own_transactions,
+        payslips.router,
+        calculations.router,
+    ),
+    background=(keep_closing,),
+)

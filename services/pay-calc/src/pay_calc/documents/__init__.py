@@ -1,0 +1,1 @@
+"""Payslips as PDF: models (frozen facts), render (one payslip) and archive (many payslips in one ZIP)."""

@@ -1,0 +1,270 @@
+"""Which approved timesheet is paid in which period and slip, and why one is not. Pure: facts of one worker in, slips out.
+
+A version belongs to its own week's period while that is open for the worker, and to the next open one after. While a run closes over a
+worker it pays what was known at its cut-off; later versions wait and correct it in the next period.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from pay_calc.domain.engine.errors import EngineError
+from pay_calc.domain.pay_dates import DAY, WEEK, payday_of, period_to_of
+from pay_calc.domain.profiles import Profile, code_with_basis
+from pay_calc.domain.slips import SUPPLIED, Charge, Employee, SlipInput, SlipResult, reversal_of
+
+Reason = Mapping[str, Any]
+"""`code`, and where known `blocks`, `requirement`, `subject_id`, `expires_at`: as on the wire."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """An approved version of a timesheet that is not in a finalised payslip.
+
+    `charges` are its payable lines; of a blocked version they are not read, and `payable` says whether there are any.
+    """
+
+    timesheet_id: UUID
+    version: int
+    applied_no: int
+    week_ending: date
+    pay_basis: str
+    payee_id: UUID | None
+    minutes: int
+    pay_pence: int
+    payable: bool
+    charges: tuple[Charge, ...]
+    blocked: tuple[Reason, ...]
+    """Compliance's reasons that block pay, or that its decision is awaited; empty: cleared."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaidCharge:
+    """A charge of an earlier version, as a finalised slip paid it."""
+
+    charge: Charge
+    pay_basis: str
+    payee_id: UUID | None
+    paid_pence: int
+    rounding_pence: int
+
+
+@dataclass(frozen=True, slots=True)
+class ToDate:
+    taxable_pence: int = 0
+    tax_pence: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The run that is closing over an agency. `cut_off_no`: versions applied later are not in it."""
+
+    period_to: date
+    payday_on: date
+    cut_off_no: int
+
+
+@dataclass(frozen=True, slots=True)
+class Agency:
+    """What an agency's calendar and pay runs say."""
+
+    payday_days_after: int
+    late_pay: str | None
+    levy_payer: bool
+    closed: frozenset[date]
+    """`period_to` of closed runs."""
+    closing: Closing | None = None
+
+
+@dataclass(slots=True)
+class Worker:
+    """Everything known of one worker whose pay is to be decided."""
+
+    agency_id: UUID
+    worker_id: UUID
+    pending: bool = False
+    """A closing run has still to do this worker."""
+    profile: Profile | None = None
+    versions: list[Version] = field(default_factory=list)
+    paid: dict[UUID, list[PaidCharge]] = field(default_factory=dict)
+    """Charges of the settled version of timesheets that have an open one."""
+    payees_with_bank: frozenset[UUID] = frozenset()
+    to_date: dict[tuple[str, int], ToDate] = field(default_factory=dict)
+    """By tax year and employment number."""
+
+
+@dataclass(slots=True)
+class Slip:
+    """A payslip or self-bill to be: `inp` and `result` None when everything in it is held."""
+
+    period_to: date
+    pay_basis: str
+    payee_id: UUID | None
+    payday_on: date
+    paid: list[Version] = field(default_factory=list)
+    held: list[tuple[Version, tuple[Reason, ...]]] = field(default_factory=list)
+    inp: SlipInput | None = None
+    result: SlipResult | None = None
+
+
+Calculate = Callable[[SlipInput], SlipResult]
+AWAITING = ({"code": "awaiting_clearance", "blocks": ["pay"]},)
+
+
+def decide(worker: Worker, agency: Agency, calculate: Calculate, tax_year_of: Callable[[date], str]) -> list[Slip]:
+    """The slips of one worker's open periods, the earliest period first."""
+    slips: dict[tuple[date, str, str], Slip] = {}
+    for version, period_to in _assigned(worker, agency):
+        key = (period_to, version.pay_basis, str(version.payee_id or ""))
+        slip = slips.get(key)
+        if slip is None:
+            closing = agency.closing
+            payday = (
+                closing.payday_on
+                if closing is not None and closing.period_to == period_to
+                else payday_of(period_to - DAY, agency.payday_days_after)
+            )
+            slip = slips[key] = Slip(period_to, version.pay_basis, version.payee_id, payday)
+        reasons = _reasons(worker, agency, version, late=period_to != period_to_of(version.week_ending))
+        if reasons:
+            slip.held.append((version, reasons))
+        else:
+            slip.paid.append(version)
+    ordered = [slips[key] for key in sorted(slips)]
+    for slip in ordered:
+        _work(worker, agency, slip, calculate, tax_year_of)
+    return ordered
+
+
+def _assigned(worker: Worker, agency: Agency) -> list[tuple[Version, date]]:
+    """Each timesheet's version to pay now and the period that pays it."""
+    by_timesheet: dict[UUID, list[Version]] = defaultdict(list)
+    for version in worker.versions:
+        by_timesheet[version.timesheet_id].append(version)
+    closing = agency.closing
+    shut = agency.closed | ({closing.period_to} if closing is not None else set())
+    found = []
+    for versions in by_timesheet.values():
+        versions.sort(key=lambda version: version.version)
+        if closing is not None and worker.pending:
+            known = [version for version in versions if version.applied_no < closing.cut_off_no]
+            if known and _first_open(known[-1], agency.closed) == closing.period_to:
+                found.append((known[-1], closing.period_to))
+                continue
+        found.append((versions[-1], _first_open(versions[-1], shut)))
+    found.sort(key=lambda pair: (pair[1], pair[0].week_ending, str(pair[0].timesheet_id)))
+    return found
+
+
+def _first_open(version: Version, shut: frozenset[date] | set[date]) -> date:
+    period_to = period_to_of(version.week_ending)
+    while period_to in shut:
+        period_to += WEEK
+    return period_to
+
+
+def _reasons(worker: Worker, agency: Agency, version: Version, *, late: bool) -> tuple[Reason, ...]:
+    """Why this version cannot be paid now. A version that pays nothing and takes nothing back needs no leave."""
+    paid_before = worker.paid.get(version.timesheet_id, [])
+    if not version.payable and not paid_before:
+        return ()
+    reasons: list[Reason] = list(version.blocked)
+    if any((was.pay_basis, was.payee_id) != (version.pay_basis, version.payee_id) for was in paid_before):
+        reasons.append({"code": "pay_basis_changed_after_payment"})
+    if version.pay_basis in SUPPLIED:
+        if version.payee_id is None:
+            reasons.append({"code": "missing_payee"})
+        elif version.payee_id not in worker.payees_with_bank:
+            reasons.append({"code": "missing_bank_details", "subject_id": str(version.payee_id)})
+        return tuple(reasons)
+    if version.pay_basis != "paye":
+        reasons.append({"code": "unsupported_pay_basis"})
+        return tuple(reasons)
+    subject = str(worker.worker_id)
+    profile = worker.profile
+    if profile is None:
+        reasons.append({"code": "missing_pay_profile", "subject_id": subject})
+    else:
+        if not profile.has_bank:
+            reasons.append({"code": "missing_bank_details", "subject_id": subject})
+        reasons.extend({"code": code, "subject_id": subject} for code in profile.unsupported())
+    if late and agency.late_pay is None:
+        reasons.append({"code": "late_pay_rule_not_set"})
+    elif late and agency.late_pay != "with_current_pay":
+        reasons.append({"code": "unsupported_late_pay_rule"})
+    return tuple(reasons)
+
+
+def _work(worker: Worker, agency: Agency, slip: Slip, calculate: Calculate, tax_year_of: Callable[[date], str]) -> None:
+    """Calculate what is not held. What the engine refuses is held with its reason; a correction that exceeds the pay waits."""
+    while slip.paid:
+        slip.inp = _input(worker, agency, slip, tax_year_of)
+        if not slip.inp.charges:
+            slip.inp = None
+            return
+        try:
+            slip.result = calculate(slip.inp)
+        except EngineError as error:
+            refused: Reason = {"code": error.code}
+        else:
+            if slip.result.figures["net_pence"] >= 0 and slip.result.figures["gross_pence"] >= 0:
+                return
+            refused = {"code": "negative_pay"}
+        slip.inp = slip.result = None
+        corrections = [version for version in slip.paid if worker.paid.get(version.timesheet_id)]
+        waits = corrections if refused["code"] == "negative_pay" and corrections else slip.paid
+        slip.held.extend((version, (refused,)) for version in waits)
+        gone = {version.timesheet_id for version in waits}
+        slip.paid = [version for version in slip.paid if version.timesheet_id not in gone]
+
+
+def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[date], str]) -> SlipInput:
+    charges: list[Charge] = []
+    for version in slip.paid:
+        charges.extend(
+            reversal_of(was.charge, paid_pence=was.paid_pence, rounding_pence=was.rounding_pence)
+            for was in worker.paid.get(version.timesheet_id, ())
+        )
+        charges.extend(version.charges)
+    employee = None
+    if slip.pay_basis == "paye" and worker.profile is not None:
+        employee = _employee(worker.profile, worker.to_date, tax_year_of(slip.payday_on))
+    return SlipInput(
+        pay_basis=slip.pay_basis,  # type: ignore[arg-type]  # the four bases of the contract
+        payee_id=None if slip.payee_id is None else str(slip.payee_id),
+        period_from=slip.period_to - WEEK,
+        period_to=slip.period_to,
+        payday_on=slip.payday_on,
+        charges=tuple(charges),
+        employee=employee,
+        levy_payer=agency.levy_payer and slip.pay_basis == "paye",
+    )
+
+
+def _employee(profile: Profile, to_date: Mapping[tuple[str, int], ToDate], tax_year: str) -> Employee:
+    before = to_date.get((tax_year, profile.employment_no), ToDate())
+    moved = profile.previous_tax_year == tax_year
+    return Employee(
+        tax_code=code_with_basis(profile.tax_code, profile.tax_basis),
+        ni_letter=profile.ni_letter,
+        employment_no=profile.employment_no,
+        birth_on=profile.birth_on,
+        student_loan_plan=profile.student_loan_plan,
+        postgrad_loan=profile.postgrad_loan,
+        pension=profile.pension,
+        apprentice=profile.apprentice,
+        previous_pay_pence=profile.previous_pay_pence if moved else 0,
+        previous_tax_pence=profile.previous_tax_pence if moved else 0,
+        pay_to_date_pence=before.taxable_pence,
+        tax_to_date_pence=before.tax_pence,
+    )
+
+
+def totals_of(held: Sequence[tuple[Version, tuple[Reason, ...]]]) -> tuple[int, int]:
+    """(timesheets, minutes) that are held."""
+    return len(held), sum(version.minutes for version, _ in held)

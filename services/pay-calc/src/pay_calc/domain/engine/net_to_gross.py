@@ -1,0 +1,74 @@
+"""The other direction: the smallest gross whose net pay is at least a target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from pay_calc.domain.engine.errors import EngineError
+from pay_calc.domain.engine.payslip import (
+    MAX_PENCE,
+    PayLineInput,
+    PayslipInput,
+    PayslipResult,
+    calculate_payslip,
+    rounded_text,
+)
+
+_STEP_PENCE = 400
+"""More than any one penny of gross can take off net: a pound of each loan, a pound's top tax, pennies of NIC and pension."""
+_MOST_TAKEN_BP = 4800 + 800 + 900 + 600
+"""Top tax, NIC and loans together, of one more pound, in basis points."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetToGross:
+    """`overshoot_pence`: by how much net exceeds the target, because loans and tax step by the pound."""
+
+    gross_pence: int
+    overshoot_pence: int
+    payslip: PayslipResult
+
+
+def gross_for_net(template: PayslipInput, target_net_pence: int) -> NetToGross:
+    """The smallest gross, as one fixed pay line on `template` (its own pay lines are replaced), whose net reaches the target.
+
+    Net does not rise evenly: a penny more can cost a pound of loan. A binary search finds a crossing, then every gross of the
+    neighbourhood in which an earlier crossing could lie is tried. Not for rolled-up holiday on top: the gross is the whole pay.
+    """
+    pension_bp = template.pension.employee_bp if template.pension is not None else 0
+    slope_bp = 10000 - _MOST_TAKEN_BP - pension_bp
+    if slope_bp <= 0:
+        raise EngineError(
+            "pension_too_high", "The employee's pension percentage leaves no net pay to search on.", "pension"
+        )
+    base = replace(template, holiday="none", pay_lines=())
+
+    def slip(gross: int) -> PayslipResult:
+        line = PayLineInput(
+            "gross", "basic", 0, None, "each", Decimal(0), Decimal(0), gross, False, amount_is_final=True
+        )
+        return calculate_payslip(replace(base, pay_lines=(line,)))
+
+    low = template.pension.sacrifice_pence if template.pension is not None else 0
+    if slip(low).net_pence < target_net_pence:
+        high = max(low + 1, target_net_pence)
+        while slip(high).net_pence < target_net_pence:
+            high *= 2
+            if high > MAX_PENCE:
+                raise EngineError(
+                    "net_out_of_reach", f"No gross up to {rounded_text(MAX_PENCE)} gives that net pay.", "target_net"
+                )
+        floor = low
+        while high - low > 1:
+            middle = (low + high) // 2
+            if slip(middle).net_pence >= target_net_pence:
+                high = middle
+            else:
+                low = middle
+        window = 2 * _STEP_PENCE * 10000 // slope_bp
+        low = next(
+            gross for gross in range(max(floor, high - window), high + 1) if slip(gross).net_pence >= target_net_pence
+        )
+    found = slip(low)
+    return NetToGross(low, found.net_pence - target_net_pence, found)

@@ -1,0 +1,85 @@
+"""What a worker's pay profile must look like, and what this release does not pay by it: such a profile is held, never guessed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+from pay_calc.domain.engine.errors import EngineError
+from pay_calc.domain.engine.tax_code import parse_tax_code
+
+_NI_NUMBER = re.compile(r"[A-Z]{2}[0-9]{6}[A-D]")
+SUPPORTED_NI_LETTERS = frozenset("ABCHJMVXZ")
+"""Letters that need no fact beyond the profile. Freeport and investment-zone letters need a workplace postcode on the FPS,
+and the letters of mariners another calculation."""
+
+
+def ni_number_of(text: str) -> str:
+    """A National Insurance number without spaces, in capitals. ValueError when it is not one."""
+    number = re.sub(r"\s", "", text).upper()
+    if _NI_NUMBER.fullmatch(number) is None:
+        raise ValueError("a National Insurance number is two letters, six digits and A to D, such as QQ 12 34 56 A")
+    return number
+
+
+def sort_code_of(text: str) -> str:
+    """Six digits. ValueError when it is not a sort code."""
+    digits = re.sub(r"[\s-]", "", text)
+    if re.fullmatch(r"[0-9]{6}", digits) is None:
+        raise ValueError("a sort code is six digits, such as 00-00-01")
+    return digits
+
+
+def account_number_of(text: str) -> str:
+    """Eight digits; shorter ones are filled with noughts on the left. ValueError when it is not an account number."""
+    digits = re.sub(r"\s", "", text)
+    if re.fullmatch(r"[0-9]{6,8}", digits) is None:
+        raise ValueError("an account number is six to eight digits")
+    return digits.zfill(8)
+
+
+def code_with_basis(tax_code: str, tax_basis: Literal["cumulative", "week1"]) -> str:
+    """The tax code as the engine takes it: with its week 1 marker when the basis says so."""
+    parsed = parse_tax_code(tax_code)
+    return f"{tax_code} W1" if tax_basis == "week1" and not parsed.non_cumulative else tax_code
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The stored facts of one worker that pay depends on."""
+
+    tax_code: str
+    tax_basis: Literal["cumulative", "week1"]
+    ni_letter: str
+    birth_on: date | None
+    student_loan_plan: str | None
+    postgrad_loan: bool
+    pension: Mapping[str, Any] | None
+    apprentice: bool
+    director: bool
+    attachment_of_earnings: bool
+    previous_tax_year: str | None
+    previous_pay_pence: int
+    previous_tax_pence: int
+    employment_no: int
+    has_bank: bool
+
+    def unsupported(self) -> list[str]:
+        """Codes of what this profile needs and this release does not work out."""
+        found = []
+        try:
+            parse_tax_code(self.tax_code)
+        except EngineError:
+            found.append("unsupported_tax_code")
+        if self.ni_letter not in SUPPORTED_NI_LETTERS:
+            found.append("unsupported_ni_letter")
+        if self.director:
+            found.append("unsupported_director")
+        if self.attachment_of_earnings:
+            found.append("unsupported_attachment_of_earnings")
+        if self.pension is not None and self.pension.get("basis") == "salary_sacrifice":
+            found.append("unsupported_salary_sacrifice")
+        return found

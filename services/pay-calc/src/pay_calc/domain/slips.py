@@ -1,0 +1,474 @@
+"""One worker's pay for one period: the stored inputs, the engine's result, and each charge line's share of it.
+
+Everything here round-trips through JSON, because a finalised payslip keeps its inputs: `calculate` of the stored inputs must give
+the stored result to the penny, years later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Literal
+
+from pay_calc.domain.engine import ENGINE_VERSION
+from pay_calc.domain.engine.parameters import MinimumWageBook, YearBook
+from pay_calc.domain.engine.payslip import (
+    PayLineInput,
+    PayLineResult,
+    PayslipInput,
+    PensionTerms,
+    calculate_payslip,
+    pay_lines_of,
+)
+from pay_calc.domain.engine.trace import Node, Trace
+from pay_calc.domain.shares import largest_remainder
+
+PayBasis = Literal["paye", "umbrella", "limited", "cis"]
+SUPPLIED: frozenset[str] = frozenset({"umbrella", "limited"})
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One payable charge line of an approved timesheet, or the reversal of one that was paid.
+
+    `pay_pence` is the line's own approved amount; of a reversal, what was paid, negative, and `rounding_pence` the penny that
+    summing had moved, negative too.
+    """
+
+    charge_line_id: str
+    timesheet_id: str
+    version: int
+    placement_id: str
+    week_ending: date
+    kind: str
+    element: str
+    rate_code: str
+    rule_id: str
+    rate_unit: Literal["hour", "day", "each"]
+    minutes: int
+    units: Decimal | None
+    pay_rate: Decimal
+    basic_pay_rate: Decimal
+    pay_pence: int
+    holiday: bool
+    reverses: bool = False
+    rounding_pence: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "charge_line_id": self.charge_line_id,
+            "timesheet_id": self.timesheet_id,
+            "version": self.version,
+            "placement_id": self.placement_id,
+            "week_ending": self.week_ending.isoformat(),
+            "kind": self.kind,
+            "element": self.element,
+            "rate_code": self.rate_code,
+            "rule_id": self.rule_id,
+            "rate_unit": self.rate_unit,
+            "minutes": self.minutes,
+            "units": None if self.units is None else str(self.units),
+            "pay_rate": str(self.pay_rate),
+            "basic_pay_rate": str(self.basic_pay_rate),
+            "pay_pence": self.pay_pence,
+            "holiday": self.holiday,
+            "reverses": self.reverses,
+            "rounding_pence": self.rounding_pence,
+        }
+
+
+# The same few rates, units and weeks come again and again in a batch.
+_decimal = lru_cache(maxsize=4096)(Decimal)
+_day = lru_cache(maxsize=512)(date.fromisoformat)
+
+
+def charge_of(raw: Mapping[str, Any]) -> Charge:
+    """A charge as `Charge.as_json` wrote it."""
+    return Charge(
+        charge_line_id=raw["charge_line_id"],
+        timesheet_id=raw["timesheet_id"],
+        version=raw["version"],
+        placement_id=raw["placement_id"],
+        week_ending=_day(raw["week_ending"]),
+        kind=raw["kind"],
+        element=raw["element"],
+        rate_code=raw["rate_code"],
+        rule_id=raw["rule_id"],
+        rate_unit=raw["rate_unit"],
+        minutes=raw["minutes"],
+        units=None if raw["units"] is None else _decimal(raw["units"]),
+        pay_rate=_decimal(raw["pay_rate"]),
+        basic_pay_rate=_decimal(raw["basic_pay_rate"]),
+        pay_pence=raw["pay_pence"],
+        holiday=raw["holiday"],
+        reverses=raw["reverses"],
+        rounding_pence=raw["rounding_pence"],
+    )
+
+
+def reversal_of(paid: Charge, *, paid_pence: int, rounding_pence: int) -> Charge:
+    """The line that takes a paid charge back, exactly as it was paid."""
+    return Charge(
+        charge_line_id=paid.charge_line_id,
+        timesheet_id=paid.timesheet_id,
+        version=paid.version,
+        placement_id=paid.placement_id,
+        week_ending=paid.week_ending,
+        kind=paid.kind,
+        element=paid.element,
+        rate_code=paid.rate_code,
+        rule_id=paid.rule_id,
+        rate_unit=paid.rate_unit,
+        minutes=-paid.minutes,
+        units=None if paid.units is None else -paid.units,
+        pay_rate=paid.pay_rate,
+        basic_pay_rate=paid.basic_pay_rate,
+        pay_pence=-paid_pence,
+        holiday=paid.holiday,
+        reverses=True,
+        rounding_pence=-rounding_pence,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Employee:
+    """What the tax calculation needs of a worker. To-date figures are this employment's, this tax year, before this payment."""
+
+    tax_code: str
+    ni_letter: str
+    employment_no: int = 1
+    birth_on: date | None = None
+    student_loan_plan: str | None = None
+    postgrad_loan: bool = False
+    pension: Mapping[str, Any] | None = None
+    apprentice: bool = False
+    previous_pay_pence: int = 0
+    previous_tax_pence: int = 0
+    pay_to_date_pence: int = 0
+    tax_to_date_pence: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "tax_code": self.tax_code,
+            "ni_letter": self.ni_letter,
+            "employment_no": self.employment_no,
+            "birth_on": None if self.birth_on is None else self.birth_on.isoformat(),
+            "student_loan_plan": self.student_loan_plan,
+            "postgrad_loan": self.postgrad_loan,
+            "pension": None if self.pension is None else dict(self.pension),
+            "apprentice": self.apprentice,
+            "previous_pay_pence": self.previous_pay_pence,
+            "previous_tax_pence": self.previous_tax_pence,
+            "pay_to_date_pence": self.pay_to_date_pence,
+            "tax_to_date_pence": self.tax_to_date_pence,
+        }
+
+
+def employee_of(raw: Mapping[str, Any]) -> Employee:
+    """An employee as `Employee.as_json` wrote it."""
+    return Employee(**{**raw, "birth_on": date.fromisoformat(raw["birth_on"]) if raw["birth_on"] else None})
+
+
+@dataclass(frozen=True, slots=True)
+class SlipInput:
+    """All that a payslip or self-bill depends on, beside the year's statutory figures."""
+
+    pay_basis: PayBasis
+    payee_id: str | None
+    period_from: date
+    period_to: date
+    payday_on: date
+    charges: tuple[Charge, ...]
+    employee: Employee | None = None
+    levy_payer: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "pay_basis": self.pay_basis,
+            "payee_id": self.payee_id,
+            "period_from": self.period_from.isoformat(),
+            "period_to": self.period_to.isoformat(),
+            "payday_on": self.payday_on.isoformat(),
+            "charges": [charge.as_json() for charge in self.charges],
+            "employee": None if self.employee is None else self.employee.as_json(),
+            "levy_payer": self.levy_payer,
+        }
+
+
+def input_of(raw: Mapping[str, Any]) -> SlipInput:
+    """Inputs as `SlipInput.as_json` wrote them."""
+    return SlipInput(
+        pay_basis=raw["pay_basis"],
+        payee_id=raw["payee_id"],
+        period_from=date.fromisoformat(raw["period_from"]),
+        period_to=date.fromisoformat(raw["period_to"]),
+        payday_on=date.fromisoformat(raw["payday_on"]),
+        charges=tuple(charge_of(charge) for charge in raw["charges"]),
+        employee=None if raw["employee"] is None else employee_of(raw["employee"]),
+        levy_payer=raw["levy_payer"],
+    )
+
+
+FIGURES = (
+    "gross_pence",
+    "holiday_pence",
+    "expenses_pence",
+    "sacrifice_pence",
+    "taxable_pence",
+    "niable_pence",
+    "tax_pence",
+    "employee_nic_pence",
+    "employer_nic_pence",
+    "student_loan_pence",
+    "postgrad_loan_pence",
+    "employee_pension_pence",
+    "employer_pension_pence",
+    "other_deductions_pence",
+    "levy_pence",
+    "net_pence",
+    "cost_pence",
+    "pay_to_date_pence",
+    "tax_to_date_pence",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SlipResult:
+    """The worked slip. `figures` is integer pence by the names of `FIGURES`; gross there is without expenses, as on the payslip.
+
+    `lines` are what is printed, `charges` one entry for each charge of the input, in its order: (its share, the penny that
+    summing moved), both pence.
+    """
+
+    figures: Mapping[str, int]
+    lines: tuple[Mapping[str, Any], ...]
+    shares: tuple[tuple[int, int], ...]
+    tax_year: str | None
+    tax_period: int | None
+    tax_basis: str | None
+    ni_letter: str | None
+    bands: tuple[int, int, int]
+    nmw: str
+    nmw_shortfall_pence: int
+    nmw_reason: str
+    minutes: int
+    worked_minutes: int
+    engine_version: str
+    parameter_version: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "figures": dict(self.figures),
+            "lines": [dict(line) for line in self.lines],
+            "shares": [list(share) for share in self.shares],
+            "tax_year": self.tax_year,
+            "tax_period": self.tax_period,
+            "tax_basis": self.tax_basis,
+            "ni_letter": self.ni_letter,
+            "bands": list(self.bands),
+            "nmw": self.nmw,
+            "nmw_shortfall_pence": self.nmw_shortfall_pence,
+            "nmw_reason": self.nmw_reason,
+            "minutes": self.minutes,
+            "worked_minutes": self.worked_minutes,
+            "engine_version": self.engine_version,
+            "parameter_version": self.parameter_version,
+        }
+
+
+def calculate(
+    inp: SlipInput, *, years: YearBook, minimum_wage: MinimumWageBook, trace: Trace | None = None
+) -> SlipResult:
+    """Work a slip. Raises EngineError (code, message, field) for what may not be guessed."""
+    if inp.pay_basis in SUPPLIED:
+        return _supplied(inp, trace)
+    if inp.pay_basis != "paye" or inp.employee is None:
+        raise ValueError(f"a {inp.pay_basis} slip needs an employee on PAYE, an umbrella or a limited company")
+    return _paye(inp, inp.employee, years, minimum_wage, trace)
+
+
+def _paye(
+    inp: SlipInput, employee: Employee, years: YearBook, book: MinimumWageBook, trace: Trace | None
+) -> SlipResult:
+    parameters = years.on(inp.payday_on)
+    lines = _engine_lines(inp)
+    result = calculate_payslip(
+        PayslipInput(
+            parameters=parameters,
+            frequency="weekly",
+            payday_on=inp.payday_on,
+            tax_code=employee.tax_code,
+            ni_letter=employee.ni_letter,
+            pay_lines=lines,
+            pay_to_date_pence=employee.pay_to_date_pence,
+            tax_to_date_pence=employee.tax_to_date_pence,
+            previous_pay_pence=employee.previous_pay_pence,
+            previous_tax_pence=employee.previous_tax_pence,
+            holiday="rolled_up" if any(charge.holiday for charge in inp.charges) else "none",
+            student_loan_plan=employee.student_loan_plan,
+            postgrad_loan=employee.postgrad_loan,
+            pension=_pension(employee.pension),
+            birth_on=employee.birth_on,
+            apprentice=employee.apprentice,
+            period_from=inp.period_from,
+            minimum_wage=book,
+            apprenticeship_levy=inp.levy_payer,
+        ),
+        trace,
+    )
+    figures = {name: getattr(result, name) for name in FIGURES}
+    if result.gross_pence == 0:
+        # PAYE Regulations 2003 reg. 63: no refund for an unpaid week without the worker's application.
+        figures = dict.fromkeys(FIGURES, 0) | {
+            "expenses_pence": result.expenses_pence,
+            "net_pence": result.expenses_pence,
+            "cost_pence": result.expenses_pence,
+            "pay_to_date_pence": employee.pay_to_date_pence,
+            "tax_to_date_pence": employee.tax_to_date_pence,
+        }
+    bands = (result.bands.at_lel_pence, result.bands.lel_to_pt_pence, result.bands.pt_to_uel_pence)
+    shown, shares = _shares(inp.charges, result.pay_lines)
+    return SlipResult(
+        figures=figures,
+        lines=shown,
+        shares=shares,
+        tax_year=result.tax_year,
+        tax_period=result.tax_period,
+        tax_basis=result.tax_basis,
+        ni_letter=result.ni_letter,
+        bands=bands if result.gross_pence else (0, 0, 0),
+        nmw=result.nmw.status,
+        nmw_shortfall_pence=result.nmw.shortfall_pence,
+        nmw_reason=result.nmw.reason,
+        minutes=sum(charge.minutes for charge in inp.charges),
+        worked_minutes=_worked(inp),
+        engine_version=result.engine_version,
+        parameter_version=result.parameter_version,
+    )
+
+
+def _supplied(inp: SlipInput, trace: Trace | None) -> SlipResult:
+    """What an umbrella or limited company is owed before VAT: the sum of the lines, no tax, no holiday pay."""
+    lines, pay, expenses, *_ = pay_lines_of(_engine_lines(inp), trace)
+    if trace is not None:
+        children = tuple(trace.nodes)
+        trace.nodes.clear()
+        trace.push(
+            Node(
+                "self_bill.net",
+                "Amount before VAT",
+                "sum",
+                pay + expenses,
+                "pence",
+                "pay lines added up",
+                (("engine", ENGINE_VERSION),),
+                children,
+                tuple(1 for _ in children),
+            )
+        )
+    figures = dict.fromkeys(FIGURES, 0) | {
+        "gross_pence": pay,
+        "expenses_pence": expenses,
+        "net_pence": pay + expenses,
+        "cost_pence": pay + expenses,
+    }
+    shown, shares = _shares(inp.charges, lines)
+    return SlipResult(
+        figures=figures,
+        lines=shown,
+        shares=shares,
+        tax_year=None,
+        tax_period=None,
+        tax_basis=None,
+        ni_letter=None,
+        bands=(0, 0, 0),
+        nmw="not_asked",
+        nmw_shortfall_pence=0,
+        nmw_reason="",
+        minutes=sum(charge.minutes for charge in inp.charges),
+        worked_minutes=_worked(inp),
+        engine_version=ENGINE_VERSION,
+        parameter_version="none",
+    )
+
+
+def _worked(inp: SlipInput) -> int:
+    """Minutes of the period's own week that were worked."""
+    return sum(
+        charge.minutes
+        for charge in inp.charges
+        if charge.kind == "time" and not charge.reverses and inp.period_from <= charge.week_ending < inp.period_to
+    )
+
+
+def _engine_lines(inp: SlipInput) -> tuple[PayLineInput, ...]:
+    """The charges as the engine takes them. A late week has a line of its own, so that the payslip can name it."""
+    lines = []
+    for charge in inp.charges:
+        own = inp.period_from <= charge.week_ending < inp.period_to
+        lines.append(
+            PayLineInput(
+                placement_ref=charge.placement_id if own else f"{charge.placement_id}@{charge.week_ending}",
+                element="expense" if charge.kind == "expense" else charge.element,
+                minutes=charge.minutes,
+                units=charge.units,
+                rate_unit=charge.rate_unit,
+                pay_rate=charge.pay_rate,
+                basic_pay_rate=charge.basic_pay_rate,
+                amount_pence=charge.pay_pence,
+                nmw_counts=own and charge.kind == "time" and not charge.reverses,
+                holiday_counts=charge.holiday and charge.kind != "expense",
+                amount_is_final=charge.reverses,
+            )
+        )
+    return tuple(lines)
+
+
+def _shares(
+    charges: Sequence[Charge], lines: Sequence[PayLineResult]
+) -> tuple[tuple[Mapping[str, Any], ...], tuple[tuple[int, int], ...]]:
+    """The printed lines, and each charge's share of its line with the penny that summing moved."""
+    shares: list[tuple[int, int]] = [(0, 0)] * len(charges)
+    shown = []
+    for line in lines:
+        members = [charges[i] for i in line.sources]
+        first = members[0]
+        if first.reverses:
+            for i, charge in zip(line.sources, members, strict=True):
+                shares[i] = (charge.pay_pence, charge.rounding_pence)
+        elif len(members) == 1:
+            shares[line.sources[0]] = (line.amount_pence, line.amount_pence - first.pay_pence)
+        else:
+            parts = largest_remainder(line.amount_pence, [_measure(charge) for charge in members])
+            for i, charge, part in zip(line.sources, members, parts, strict=True):
+                shares[i] = (part, part - charge.pay_pence)
+        shown.append(
+            {
+                "placement_id": first.placement_id,
+                "week_ending": first.week_ending.isoformat(),
+                "kind": first.kind,
+                "element": first.element,
+                "rate_code": first.rate_code,
+                "rate_unit": line.rate_unit,
+                "minutes": line.minutes,
+                "units": None if line.units is None else str(line.units),
+                "pay_rate": str(line.pay_rate),
+                "amount_pence": line.amount_pence,
+                "correction": first.reverses,
+            }
+        )
+    return tuple(shown), tuple(shares)
+
+
+def _measure(charge: Charge) -> int:
+    """What a line is shared by: minutes, or units in ten-thousandths."""
+    if charge.rate_unit == "hour":
+        return charge.minutes
+    return int((charge.units or Decimal(0)).scaleb(4))
+
+
+def _pension(raw: Mapping[str, Any] | None) -> PensionTerms | None:
+    return None if raw is None else PensionTerms(**raw)

@@ -1,0 +1,76 @@
+"""What the preview of a pay run reads."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from paybill_common.db import Tx
+
+ROWS_MAX = 20_000
+
+
+async def totals(tx: Tx, *, agency_id: UUID, period_to: date) -> Any:
+    """People, payslips and money of a period, drafts and final ones together."""
+    found = await tx.execute(
+        """
+        SELECT count(DISTINCT worker_id) FILTER (WHERE charges > 0) AS people,
+               count(*) FILTER (WHERE charges > 0 AND pay_basis = 'paye') AS payslips,
+               count(*) FILTER (WHERE charges > 0 AND pay_basis <> 'paye') AS self_bills,
+               coalesce(sum(gross_gbp), 0) AS gross_gbp, coalesce(sum(net_gbp), 0) AS net_gbp,
+               coalesce(sum(cost_gbp), 0) AS cost_gbp, coalesce(sum(minutes), 0) AS minutes,
+               coalesce(sum(jsonb_array_length(held)), 0) AS held_timesheets, coalesce(sum(held_minutes), 0) AS held_minutes
+        FROM payslip WHERE agency_id = :agency AND period_to = :period
+        """,
+        agency=agency_id,
+        period=period_to,
+    )
+    return found.one()
+
+
+_NAMED = "LEFT JOIN label l ON l.kind = 'worker' AND l.entry_id = s.worker_id AND l.agency_id = s.agency_id"
+
+
+async def held(tx: Tx, *, agency_id: UUID, period_to: date) -> list[Any]:
+    """Slips of a period with something held."""
+    found = await tx.execute(
+        f"""
+        SELECT s.payslip_id, s.worker_id, s.gross_gbp, s.held, l.display_name FROM payslip s {_NAMED}
+        WHERE s.agency_id = :agency AND s.period_to = :period AND jsonb_array_length(s.held) > 0
+        ORDER BY s.worker_id, s.payslip_id LIMIT {ROWS_MAX}
+        """,  # noqa: S608  constant text
+        agency=agency_id,
+        period=period_to,
+    )
+    return list(found.all())
+
+
+async def worth_a_look(tx: Tx, *, agency_id: UUID, period_to: date, minutes: int) -> list[Any]:
+    """Slips of a period that pay nothing, pay more hours than usual, fail the minimum wage or correct an earlier week."""
+    found = await tx.execute(
+        f"""
+        SELECT * FROM (
+            SELECT s.payslip_id, s.worker_id, s.gross_gbp, s.net_gbp, s.minutes, s.worked_minutes, s.nmw, l.display_name,
+                   s.result, jsonb_path_exists(s.result, '$.lines[*] ? (@.correction == true || @.week_ending < $first)',
+                                               jsonb_build_object('first', CAST(s.period_from AS text))) AS late
+            FROM payslip s {_NAMED}
+            WHERE s.agency_id = :agency AND s.period_to = :period AND s.charges > 0) AS slip
+        WHERE net_gbp <= 0 OR worked_minutes > :minutes OR nmw IN ('fail', 'not_tested') OR late
+        ORDER BY worker_id, payslip_id LIMIT {ROWS_MAX}
+        """,  # noqa: S608  constant text
+        agency=agency_id,
+        period=period_to,
+        minutes=minutes,
+    )
+    return list(found.all())
+
+
+async def workers(tx: Tx, *, agency_id: UUID, period_to: date) -> list[UUID]:
+    """Workers with an unsettled timesheet of this period or an earlier one."""
+    found = await tx.execute(
+        "SELECT DISTINCT worker_id FROM timesheet_version WHERE agency_id = :agency AND state = 'open' AND week_ending < :period",
+        agency=agency_id,
+        period=period_to,
+    )
+    return [row.worker_id for row in found]

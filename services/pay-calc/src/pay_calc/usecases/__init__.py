@@ -1,0 +1,1 @@
+"""What pay-calc does: load, decide with pure functions, store, emit. Nothing here commits."""

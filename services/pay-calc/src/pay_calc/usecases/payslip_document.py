@@ -1,0 +1,210 @@
+"""Final payslips as the documents that workers get, named from the directory and the pay profile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from pay_calc.documents.models import (
+    Amount,
+    Branding,
+    Employer,
+    Hours,
+    PaidBy,
+    Payment,
+    PaymentKind,
+    Payslip,
+    Units,
+)
+from pay_calc.documents.models import Worker as PrintedWorker
+from pay_calc.domain.fps import regime_and_code
+from pay_calc.store import people
+from pay_calc.usecases.replay import load_json
+from paybill_common.db import Tx
+from paybill_common.labels import labels_of
+from paybill_common.money import from_pence
+
+_ELEMENTS = {
+    "basic": "Basic",
+    "overtime": "Overtime",
+    "weekend": "Weekend",
+    "bank_holiday": "Bank holiday",
+    "night": "Night",
+    "call_out": "Call-out",
+    "allowance": "Allowance",
+    "expense": "Expenses",
+}
+_PLURAL = {"day": "days", "each": "items"}
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What all payslips of an agency share, and the names that some of them print."""
+
+    employer: Employer
+    branding: Branding
+    workers: Mapping[UUID, Any]
+    placements: Mapping[UUID, str]
+
+
+async def context_of(tx: Tx, *, agency_id: UUID, rows: Sequence[Any]) -> Context:
+    """Read the names that these payslips need: a few statements, however many payslips."""
+    employer = await people.employer(tx, agency_id=agency_id)
+    label = (await labels_of(tx, kind="agency", ids=[agency_id])).get(agency_id)
+    name = employer.legal_name if employer is not None else label or "Employer"
+    placements = {UUID(line["placement_id"]) for row in rows for line in load_json(row.result)["lines"]}
+    return Context(
+        employer=Employer(
+            name=name,
+            address=tuple(load_json(employer.address)) if employer is not None else (),
+            paye_reference=employer.paye_reference if employer is not None else None,
+        ),
+        branding=Branding(name=label or name),
+        workers=await people.on_paper(tx, agency_id=agency_id, workers=[row.worker_id for row in rows]),
+        placements=await people.placements_on_paper(tx, agency_id=agency_id, placements=sorted(placements)),
+    )
+
+
+def payslip_of(row: Any, context: Context) -> Payslip:
+    """The document of one final PAYE payslip's row."""
+    result, inputs, to_date = load_json(row.result), load_json(row.inputs), load_json(row.to_date)
+    figures, employee = result["figures"], inputs["employee"]
+    person = context.workers.get(row.worker_id)
+    regime, code, _ = regime_and_code(employee["tax_code"])
+    net = from_pence(figures["net_pence"])
+    deductions = _deductions(figures, result, employee)
+    return Payslip(
+        employer=context.employer,
+        worker=_printed(person, row.worker_id),
+        branding=context.branding,
+        tax_year=result["tax_year"].replace("-", "/"),
+        tax_period=f"Week {result['tax_period']}",
+        tax_code=f"{regime}{code}",
+        tax_basis="Week 1/Month 1" if result["tax_basis"] == "non_cumulative" else "Cumulative",
+        ni_letter=result["ni_letter"],
+        frequency="Weekly",
+        period_first_on=row.period_from,
+        period_last_on=row.period_to - timedelta(days=1),
+        pay_on=row.payday_on,
+        payments=_payments(row, result, figures, context),
+        deductions=deductions,
+        gross_gbp=from_pence(figures["gross_pence"]),
+        deductions_gbp=sum((item.amount_gbp for item in deductions), Decimal(0)),
+        net_gbp=net,
+        taxable_gbp=from_pence(figures["taxable_pence"]),
+        niable_gbp=from_pence(figures["niable_pence"]),
+        paid_by=(PaidBy(method="Bacs", amount_gbp=net, account_last_four=_last_four(person)),),
+        hours_minutes=max(result["minutes"], 0),
+        net_additions=(
+            (Amount(name="Expenses", amount_gbp=from_pence(figures["expenses_pence"]), note="paid without tax"),)
+            if figures["expenses_pence"]
+            else ()
+        ),
+        employer_costs=_employer_costs(figures),
+        year_to_date=_to_date(to_date, employee),
+    )
+
+
+def _printed(person: Any, worker_id: UUID) -> PrintedWorker:
+    if person is None:
+        return PrintedWorker(name=f"Worker {worker_id}", reference=str(worker_id))
+    full = " ".join(part for part in (person.given_name, person.family_name) if part)
+    number = person.ni_number
+    return PrintedWorker(
+        name=person.display_name or full or f"Worker {person.reference or worker_id}",
+        reference=person.reference or str(worker_id),
+        ni_number=None if number is None else " ".join((number[:2], number[2:4], number[4:6], number[6:8], number[8:])),
+        address=tuple(load_json(person.address) or ()) if person.address is not None else (),
+    )
+
+
+def _last_four(person: Any) -> str | None:
+    return person.account_number[-4:] if person is not None and person.account_number else None
+
+
+def _payments(row: Any, result: dict[str, Any], figures: dict[str, int], context: Context) -> tuple[Payment, ...]:
+    lines = sorted(
+        (line for line in result["lines"] if line["kind"] != "expense"),
+        key=lambda line: (context.placements.get(UUID(line["placement_id"]), ""), line["week_ending"]),
+    )
+    printed = [_payment(row, line, context) for line in lines]
+    if figures["holiday_pence"]:
+        printed.append(
+            Payment(
+                name="Holiday pay",
+                amount_gbp=from_pence(figures["holiday_pence"]),
+                kind=PaymentKind.HOLIDAY,
+                note="rolled up, 12.07% of pay for work done",
+            )
+        )
+    return tuple(printed)
+
+
+def _payment(row: Any, line: dict[str, Any], context: Context) -> Payment:
+    week = date.fromisoformat(line["week_ending"])
+    late = not row.period_from <= week < row.period_to
+    quantity: Hours | Units | None = None
+    if not line["correction"]:
+        quantity = (
+            Hours(minutes=line["minutes"])
+            if line["rate_unit"] == "hour"
+            else Units(value=Decimal(line["units"] or 0), unit=_PLURAL[line["rate_unit"]])
+        )
+    return Payment(
+        name=_ELEMENTS.get(line["element"], line["element"].replace("_", " ").capitalize()),
+        amount_gbp=from_pence(line["amount_pence"]),
+        kind=PaymentKind.CORRECTION if line["correction"] else PaymentKind.WORK,
+        assignment=context.placements.get(UUID(line["placement_id"]), "Placement"),
+        quantity=quantity,
+        rate_gbp=None if line["correction"] else Decimal(line["pay_rate"]),
+        week_ending=week if late else None,
+        note="paid before, taken back" if line["correction"] else None,
+    )
+
+
+def _deductions(figures: dict[str, int], result: dict[str, Any], employee: dict[str, Any]) -> tuple[Amount, ...]:
+    plan = employee["student_loan_plan"]
+    named = (
+        ("Income tax", "tax_pence", f"{employee['tax_code']} on {from_pence(figures['taxable_pence'])}"),
+        ("National Insurance", "employee_nic_pence", f"letter {result['ni_letter']}"),
+        ("Salary sacrifice", "sacrifice_pence", None),
+        ("Student loan", "student_loan_pence", f"plan {plan}" if plan else None),
+        ("Postgraduate loan", "postgrad_loan_pence", None),
+        ("Pension", "employee_pension_pence", None),
+        ("Other deductions", "other_deductions_pence", None),
+    )
+    return tuple(
+        Amount(name=name, amount_gbp=from_pence(figures[key]), note=note)
+        for name, key, note in named
+        if figures[key] or key in ("tax_pence", "employee_nic_pence")
+    )
+
+
+def _employer_costs(figures: dict[str, int]) -> tuple[Amount, ...]:
+    named = (
+        ("National Insurance", "employer_nic_pence"),
+        ("Pension", "employer_pension_pence"),
+        ("Apprenticeship levy", "levy_pence"),
+    )
+    return tuple(Amount(name=name, amount_gbp=from_pence(figures[key])) for name, key in named if figures[key])
+
+
+def _to_date(to_date: dict[str, Any] | None, employee: dict[str, Any]) -> tuple[Amount, ...]:
+    if to_date is None:
+        return ()
+    named = [
+        ("Gross pay", to_date["gross_pence"]),
+        ("Taxable pay", to_date["taxable_pence"]),
+        ("Income tax", to_date["tax_pence"]),
+        ("National Insurance", to_date["nic"]["employee_pence"]),
+        ("Student loan", to_date["student_loan_pence"] + to_date["postgrad_loan_pence"]),
+        ("Pension", to_date["employee_pension_pence"]),
+        ("Previous employment, pay", employee["previous_pay_pence"]),
+        ("Previous employment, tax", employee["previous_tax_pence"]),
+    ]
+    always = {"Gross pay", "Taxable pay", "Income tax", "National Insurance"}
+    return tuple(Amount(name=name, amount_gbp=from_pence(amount)) for name, amount in named if amount or name in always)

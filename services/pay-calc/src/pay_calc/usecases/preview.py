@@ -1,0 +1,204 @@
+"""A pay run before it is closed: totals, the difference to the cut-off, and everything that a person should look at first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from pay_calc.domain.engine.errors import EngineError
+from pay_calc.domain.pay_dates import banking_day_at_or_before, payday_of, period_to_of
+from pay_calc.store import facts, review, runs
+from pay_calc.usecases.close_run import CONSUMER, differences
+from pay_calc.usecases.replay import load_json
+from paybill_common.db import Tx
+
+OVER_HOURS_MINUTES = 60 * 60
+ITEMS_MAX = 500
+FINDINGS = (
+    "missing_pay_profile",
+    "missing_bank_details",
+    "nil_or_negative_pay",
+    "over_60_hours",
+    "below_minimum_wage",
+    "minimum_wage_not_tested",
+    "unsupported",
+    "awaiting_clearance",
+    "held",
+    "late_or_corrected",
+    "parked_events",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing to look at. `detail` says it in a few words."""
+
+    worker_id: UUID
+    worker: str | None
+    payslip_id: UUID | None
+    timesheet_id: UUID | None
+    code: str
+    detail: str
+    minutes: int
+    pay_gbp: Decimal
+
+
+@dataclass(slots=True)
+class Finding:
+    count: int = 0
+    items: list[Item] = field(default_factory=list)
+
+    def add(self, item: Item) -> None:
+        self.count += 1
+        if len(self.items) < ITEMS_MAX:
+            self.items.append(item)
+
+
+@dataclass(slots=True)
+class Preview:
+    """`control` None: the week is not cut off yet. `matches`: a close needs nobody to accept a difference."""
+
+    week_ending: date
+    period_to: date
+    payday_on: date
+    funds_on: date | None
+    state: str
+    pay_run_id: UUID | None
+    own: dict[str, Any]
+    control: dict[str, Any] | None
+    difference: dict[str, Any]
+    people: int
+    payslips: int
+    self_bills: int
+    gross_gbp: Decimal
+    net_gbp: Decimal
+    cost_gbp: Decimal
+    payable_minutes: int
+    held_timesheets: int
+    held_minutes: int
+    findings: dict[str, Finding]
+
+    @property
+    def matches(self) -> bool:
+        return self.control is not None and not self.difference
+
+
+async def preview(tx: Tx, *, agency_id: UUID, week_ending: date) -> Preview:
+    """Read everything that a close would act on. Needs the worker role, which sees parked events."""
+    period_to = period_to_of(week_ending)
+    run = await runs.by_period(tx, agency_id=agency_id, period_to=period_to)
+    own = await facts.week_totals(tx, agency_id=agency_id, week_ending=week_ending)
+    control = await facts.control_totals(tx, agency_id=agency_id, week_ending=week_ending)
+    calendar = (await facts.load_agencies(tx, [agency_id]))[agency_id]
+    payday_on = payday_of(week_ending, calendar.payday_days_after) if run is None else run.payday_on
+    try:
+        funds_on: date | None = banking_day_at_or_before(payday_on)
+    except EngineError:
+        funds_on = None
+    totals = await review.totals(tx, agency_id=agency_id, period_to=period_to)
+    found = Preview(
+        week_ending=week_ending,
+        period_to=period_to,
+        payday_on=payday_on,
+        funds_on=funds_on,
+        state="open" if run is None else run.state,
+        pay_run_id=None if run is None else run.pay_run_id,
+        own=own,
+        control=control,
+        difference={} if control is None else differences(own, control),
+        people=totals.people,
+        payslips=totals.payslips,
+        self_bills=totals.self_bills,
+        gross_gbp=totals.gross_gbp,
+        net_gbp=totals.net_gbp,
+        cost_gbp=totals.cost_gbp,
+        payable_minutes=totals.minutes,
+        held_timesheets=totals.held_timesheets,
+        held_minutes=totals.held_minutes,
+        findings={code: Finding() for code in FINDINGS},
+    )
+    await _look(tx, agency_id, found)
+    return found
+
+
+async def _look(tx: Tx, agency_id: UUID, found: Preview) -> None:
+    for row in await review.held(tx, agency_id=agency_id, period_to=found.period_to):
+        for held in load_json(row.held):
+            codes = [reason["code"] for reason in held["reasons"]]
+            for code in codes:
+                found.findings[_class_of(code)].add(
+                    _item(row, code, _words(code), held["minutes"], held["pay_pence"], held["timesheet_id"])
+                )
+    for row in await review.worth_a_look(
+        tx, agency_id=agency_id, period_to=found.period_to, minutes=OVER_HOURS_MINUTES
+    ):
+        _judge(found, row)
+    workers = await review.workers(tx, agency_id=agency_id, period_to=found.period_to)
+    parked = await facts.parked_keys(tx, consumer=CONSUMER, keys=[str(worker) for worker in workers])
+    for key in sorted(parked):
+        found.findings["parked_events"].add(
+            Item(UUID(key), None, None, None, "parked_events", _words("parked_events"), 0, Decimal(0))
+        )
+
+
+def _judge(found: Preview, row: Any) -> None:
+    if row.net_gbp <= 0:
+        found.findings["nil_or_negative_pay"].add(
+            _item(row, "nil_pay", f"net pay is {row.net_gbp}", row.minutes, 0, None)
+        )
+    if row.worked_minutes > OVER_HOURS_MINUTES:
+        hours, minutes = divmod(row.worked_minutes, 60)
+        found.findings["over_60_hours"].add(
+            _item(row, "over_60_hours", f"{hours}:{minutes:02d} hours worked", row.worked_minutes, 0, None)
+        )
+    if row.nmw == "fail":
+        result = load_json(row.result)
+        short = Decimal(result["nmw_shortfall_pence"]).scaleb(-2)
+        found.findings["below_minimum_wage"].add(
+            _item(row, "below_minimum_wage", f"{short} below the minimum wage", row.worked_minutes, 0, None)
+        )
+    elif row.nmw == "not_tested":
+        found.findings["minimum_wage_not_tested"].add(
+            _item(row, "minimum_wage_not_tested", load_json(row.result)["nmw_reason"], row.worked_minutes, 0, None)
+        )
+    if row.late:
+        found.findings["late_or_corrected"].add(
+            _item(row, "late_or_corrected", "pays or corrects an earlier week", row.minutes, 0, None)
+        )
+
+
+def _class_of(code: str) -> str:
+    if code in ("missing_pay_profile", "missing_bank_details", "awaiting_clearance"):
+        return code
+    if code == "negative_pay":
+        return "nil_or_negative_pay"
+    return "unsupported" if code.startswith("unsupported_") else "held"
+
+
+def _words(code: str) -> str:
+    return {
+        "awaiting_clearance": "compliance has not decided on this version yet",
+        "missing_pay_profile": "no tax code, NI letter and bank details are stored",
+        "missing_bank_details": "no sort code and account number are stored",
+        "missing_payee": "the placement names no umbrella or limited company",
+        "negative_pay": "corrections exceed the pay of the period",
+        "late_pay_rule_not_set": "a late week needs the agency's rule for late pay on its calendar",
+        "parked_events": "events of this worker wait behind a dead letter",
+        "pay_basis_changed_after_payment": "the paid version was paid on another basis or to another company",
+    }.get(code, code.replace("_", " "))
+
+
+def _item(row: Any, code: str, detail: str, minutes: int, pay_pence: int, timesheet_id: str | None) -> Item:
+    return Item(
+        worker_id=row.worker_id,
+        worker=row.display_name,
+        payslip_id=row.payslip_id,
+        timesheet_id=None if timesheet_id is None else UUID(timesheet_id),
+        code=code,
+        detail=detail,
+        minutes=minutes,
+        pay_gbp=Decimal(pay_pence).scaleb(-2) if pay_pence else row.gross_gbp,
+    )

@@ -1,0 +1,269 @@
+"""The calculator's kinds, its refusals with the field, and that no line makes it raise."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pay_calc.calculator_cli import run_calc
+from pay_calc.domain.calculator import KINDS, calculate
+
+DOCUMENT = Path(__file__).parents[4] / "docs" / "calculator.md"
+
+GOOD: dict[str, dict[str, Any]] = {
+    "paye": {"tax_code": "1257L", "frequency": "weekly", "tax_period": 1, "taxable_pay": "600.00",
+             "previous_taxable_pay": "0.00", "previous_tax": "0.00"},
+    "paye_sequence": {"frequency": "weekly", "steps": [{"tax_code": "1257L", "tax_period": 1, "taxable_pay": "600.00"},
+                                                       {"tax_code": "BR", "tax_period": 2, "taxable_pay": "600.00"}]},
+    "nic": {"frequency": "weekly", "letter": "A", "niable_pay": "785.50"},
+    "director_nic": {"letter": "M", "earnings_to_date": "48000.00", "pro_rata_weeks": 48, "employee_paid_to_date": "0.00",
+                     "employer_paid_to_date": "0.00"},
+    "student_loan": {"plan": "2", "frequency": "weekly", "niable_pay": "680.40"},
+    "pension_qe": {"frequency": "weekly", "pay": "680.40", "employee_pct": "5", "employer_pct": "3", "relief": "ras"},
+    "payslip": {"tax_code": "1257L", "frequency": "weekly", "tax_period": 1, "gross": "680.40", "ni_letter": "A",
+                "student_loan_plan": "2", "postgrad_loan": False,
+                "pension": {"basis": "net_pay", "employee_pct": "5", "employer_pct": "3", "earnings": "qualifying"}},
+    "umbrella": {"frequency": "weekly", "assignment_income_ex_vat": "660.00", "margin": "20.00", "ni_letter": "A",
+                 "apprenticeship_levy": True, "employer_pension_3pct_qe": True, "tax_code": "1257L W1",
+                 "employee_pension": "5% QE net pay", "holiday": "rolled up at 12.07% inside gross"},
+    "ssp": {"average_weekly_earnings": "600.00", "qualifying_days_per_week": 5, "payable_days": 3},
+    "holiday_rolled_up": {"pay_for_work": "508.40"},
+    "holiday_accrual": {"minutes_worked_in_pay_period": 2400},
+    "cis": {"labour_ex_vat": "1000.00", "materials": "250.00", "rate_pct": "20"},
+    "late_payment": {"principal_inc_vat": "10000.00", "reference_rate_pct": "3.75", "days_late": 30},
+    "tax_period": {"frequency": "weekly", "pay_date": "2026-04-10"},
+    "tax_code": {"code": "S1257L W1"},
+}  # fmt: skip
+
+EXPECTED: dict[str, dict[str, Any]] = {
+    "paye": {"tax": "71.60", "tax_to_date": "71.60", "basis": "cumulative", "limited_to_50pct": False,
+             "taxable_pay_after_code": "358.08"},
+    "nic": {"employee_nic": "43.48", "employer_nic": "103.42", "earnings_at_lel": "129.00", "earnings_lel_to_pt": "113.00",
+            "earnings_pt_to_uel": "543.50"},
+    "director_nic": {"employee_nic": "2815.92", "employer_nic": "239.40",
+                     "thresholds": {"LEL": "6192.00", "ST": "4616.00", "PT": "11604.00", "FUST": "23077.00", "UEL": "46404.00"}},
+    "student_loan": {"deduction": "10.00", "threshold": "565.09"},
+    "pension_qe": {"qualifying_earnings": "560.40", "employee_deducted": "22.42", "employer": "16.81", "above_trigger": True},
+    "payslip": {"taxable_pay": "652.38", "niable_pay": "680.40", "tax": "82.00", "employee_nic": "35.07", "employer_nic": "87.66",
+                "student_loan": "10.00", "postgrad_loan": "0.00", "qualifying_earnings": "560.40", "employee_pension": "28.02",
+                "employer_pension": "16.81", "net_pay": "525.31"},
+    "umbrella": {"gross_taxable": "555.27", "of_which_basic": "495.47", "of_which_holiday": "59.80", "employer_nic": "68.89",
+                 "apprenticeship_levy": "2.78", "employer_pension": "13.06", "margin": "20.00", "residue": "0.00", "tax": "58.20",
+                 "employee_nic": "25.06", "employee_pension": "21.76", "net_pay": "450.25"},
+    "ssp": {"ssp": "73.95"},
+    "holiday_rolled_up": {"holiday_pay": "61.36", "total": "569.76"},
+    "holiday_accrual": {"leave_minutes": 300},
+    "cis": {"deduction": "200.00", "paid": "1050.00"},
+    "late_payment": {"rate_pct": "11.75", "interest": "96.58", "fixed_sum": "100.00"},
+    "tax_period": {"tax_year": "2026-27", "tax_period": 1, "non_cumulative_extra": False},
+    "tax_code": {"valid": True, "region": "Scotland", "kind": "suffix", "number": 1257, "non_cumulative": True},
+}  # fmt: skip
+
+
+def ask(kind: str, inputs: dict[str, Any], tax_year: str | None = "2026-27") -> dict[str, Any]:
+    return calculate({"id": "1", "kind": kind, "tax_year": tax_year, "inputs": inputs})
+
+
+@pytest.mark.parametrize("kind", sorted(EXPECTED))
+def test_each_kind(kind: str) -> None:
+    assert ask(kind, GOOD[kind]) == {"id": "1", "result": EXPECTED[kind]}
+
+
+def test_every_kind_has_an_example() -> None:
+    assert set(GOOD) == set(KINDS)
+
+
+def test_a_sequence_carries_the_year_along() -> None:
+    steps = ask("paye_sequence", GOOD["paye_sequence"])["result"]["steps"]
+    assert steps == [
+        {"tax_period": 1, "tax_code": "1257L", "taxable_pay": "600.00", "tax": "71.60", "pay_to_date": "600.00",
+         "tax_to_date": "71.60", "basis": "cumulative", "limited_to_50pct": False},
+        {"tax_period": 2, "tax_code": "BR", "taxable_pay": "600.00", "tax": "168.40", "pay_to_date": "1200.00",
+         "tax_to_date": "240.00", "basis": "cumulative", "limited_to_50pct": False},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ["standard, cumulative", "alternative"])
+def test_directors_pays(method: str) -> None:
+    result = ask("director_nic", {"letter": "A", "method": method, "pays": ["1000.00"] * 52}, "2025-26")["result"]
+    assert (result["employee_nic"], result["employer_nic"]) == ("3050.60", "7050.00")
+    first = result["steps"][0]
+    assert first["employee_nic"] == ("0.00" if method.startswith("standard") else "58.66")
+    assert result["steps"][-1]["employee_to_date"] == "3050.60"
+
+
+def test_sick_pay_below_the_lower_limit_is_nothing_in_2025_26() -> None:
+    inputs = {"average_weekly_earnings": "124.99", "qualifying_days_per_week": 5, "payable_days": 3}
+    assert ask("ssp", inputs, "2025-26") == {"id": "1", "result": {"ssp": "0.00"}}
+
+
+def test_salary_sacrifice_is_the_employers_contribution() -> None:
+    inputs = GOOD["payslip"] | {"pension": {"basis": "salary_sacrifice", "amount": "50.00"}, "student_loan_plan": None}
+    result = ask("payslip", inputs)["result"]
+    assert (result["taxable_pay"], result["niable_pay"]) == ("630.40", "630.40")
+    assert (result["employee_pension"], result["employer_pension"], result["qualifying_earnings"]) == (
+        "0.00",
+        "50.00",
+        "0.00",
+    )
+
+
+@pytest.mark.parametrize("code", ["1257P", "SNT", "K0", "", "SD4"])
+def test_an_invalid_tax_code_is_an_answer(code: str) -> None:
+    assert ask("tax_code", {"code": code}) == {"id": "1", "result": {"valid": False}}
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "code", "field"),
+    [
+        ("paye", {"tax_code": "1257P"}, "invalid_tax_code", "tax_code"),
+        ("paye", {"tax_code": 1257}, "invalid_text", "tax_code"),
+        ("paye", {"frequency": "daily"}, "unknown_frequency", "frequency"),
+        ("paye", {"tax_period": 54}, "tax_period_out_of_range", "tax_period"),
+        ("paye", {"tax_period": 0}, "tax_period_out_of_range", "tax_period"),
+        ("paye", {"tax_period": 10**30}, "number_out_of_range", "tax_period"),
+        ("paye", {"tax_period": "1"}, "invalid_number", "tax_period"),
+        ("paye", {"tax_period": True}, "invalid_number", "tax_period"),
+        ("paye", {"frequency": "monthly", "tax_period": 13}, "tax_period_out_of_range", "tax_period"),
+        ("paye", {"frequency": "fortnightly", "tax_period": 3}, "tax_period_out_of_range", "tax_period"),
+        ("paye", {"taxable_pay": "-1.00"}, "negative_amount", "taxable_pay"),
+        ("paye", {"taxable_pay": NAN}, "invalid_money", "taxable_pay"),
+        ("paye", {"taxable_pay": "NaN"}, "invalid_money", "taxable_pay"),
+        ("paye", {"taxable_pay": "1e3"}, "invalid_money", "taxable_pay"),
+        ("paye", {"taxable_pay": "600.001"}, "invalid_money", "taxable_pay"),
+        ("paye", {"taxable_pay": 600}, "invalid_money", "taxable_pay"),
+        ("paye", {"taxable_pay": "1000000000000.00"}, "amount_out_of_range", "taxable_pay"),
+        ("paye", {"taxable_pay": None}, "invalid_money", "taxable_pay"),
+        ("paye", {"payrolled_benefits_in_pay": "600.01"}, "benefits_exceed_pay", "payrolled_benefits_in_pay"),
+        ("paye", {"payroled_benefits_in_pay": "1.00"}, "unknown_field", "payroled_benefits_in_pay"),
+        ("paye_sequence", {"steps": []}, "invalid_list", "steps"),
+        ("paye_sequence", {"steps": [7]}, "invalid_object", "steps[0]"),
+        ("paye_sequence", {"steps": [GOOD["paye_sequence"]["steps"][0], {"tax_code": "BR", "tax_period": 2}]},
+         "missing_field", "steps[1].taxable_pay"),
+        ("paye_sequence", {"steps": GOOD["paye_sequence"]["steps"][::-1]}, "tax_period_out_of_order", "steps[1].tax_period"),
+        ("nic", {"letter": "Q"}, "unknown_ni_letter", "letter"),
+        ("nic", {"niable_pay": "-0.01"}, "negative_amount", "niable_pay"),
+        ("director_nic", {"pro_rata_weeks": 53}, "number_out_of_range", "pro_rata_weeks"),
+        ("director_nic", {"pays": ["1.00"], "method": "weekly"}, "invalid_choice", "method"),
+        ("director_nic", {"pays": ["1.00", "x"], "method": "alternative"}, "invalid_money", "pays[1]"),
+        ("student_loan", {"plan": "3"}, "unknown_loan_plan", "plan"),
+        ("pension_qe", {"relief": "none"}, "invalid_choice", "relief"),
+        ("pension_qe", {"employee_pct": "101"}, "percentage_out_of_range", "employee_pct"),
+        ("pension_qe", {"employee_pct": NAN}, "invalid_percentage", "employee_pct"),
+        ("payslip", {"student_loan_plan": "9"}, "unknown_loan_plan", "student_loan_plan"),
+        ("payslip", {"student_loan_plan": "PG"}, "unknown_loan_plan", "student_loan_plan"),
+        ("payslip", {"postgrad_loan": "no"}, "invalid_boolean", "postgrad_loan"),
+        ("payslip", {"pension": {"basis": "magic"}}, "invalid_choice", "pension.basis"),
+        ("payslip", {"pension": {"basis": "ras", "employee_pct": "5"}}, "missing_field", "pension.employer_pct"),
+        ("payslip", {"pension": {"basis": "salary_sacrifice", "amount": "680.41"}}, "sacrifice_exceeds_pay", "pension.amount"),
+        ("umbrella", {"margin": "660.01"}, "margin_exceeds_income", "margin"),
+        ("umbrella", {"employee_pension": "some"}, "invalid_choice", "employee_pension"),
+        ("umbrella", {"holiday": "accrued"}, "invalid_choice", "holiday"),
+        ("ssp", {"qualifying_days_per_week": 8}, "qualifying_days_out_of_range", "qualifying_days_per_week"),
+        ("ssp", {"payable_days": 141}, "payable_days_out_of_range", "payable_days"),
+        ("holiday_accrual", {"minutes_worked_in_pay_period": -1}, "number_out_of_range", "minutes_worked_in_pay_period"),
+        ("cis", {"rate_pct": "25"}, "unknown_cis_rate", "rate_pct"),
+        ("late_payment", {"days_late": -1}, "number_out_of_range", "days_late"),
+        ("tax_period", {"pay_date": "2026-02-30"}, "invalid_date", "pay_date"),
+        ("tax_period", {"pay_date": "2027-04-06"}, "unknown_tax_year", "pay_date"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_refused_with_its_field(kind: str, change: dict[str, Any], code: str, field: str) -> None:
+    error = ask(kind, GOOD[kind] | change)["error"]
+    assert (error["code"], error["field"]) == (code, field)
+    assert len(error["message"]) > 20
+
+
+def test_earlier_pay_is_not_guessed_for_a_cumulative_code() -> None:
+    inputs = {name: value for name, value in GOOD["paye"].items() if not name.startswith("previous")}
+    assert "result" in ask("paye", inputs)
+    assert ask("paye", inputs | {"tax_period": 5})["error"]["field"] == "previous_taxable_pay"
+    assert "result" in ask("paye", inputs | {"tax_period": 5, "tax_code": "1257L W1"})
+
+
+@pytest.mark.parametrize(
+    ("obj", "code", "field"),
+    [
+        ([], "invalid_object", None),
+        (None, "invalid_object", None),
+        ({"kind": "nic", "inputs": {}}, "missing_field", "id"),
+        ({"id": "1", "inputs": {}}, "missing_field", "kind"),
+        ({"id": "1", "kind": "nonsense", "inputs": {}}, "unknown_kind", "kind"),
+        ({"id": "1", "kind": ["nic"], "inputs": {}}, "unknown_kind", "kind"),
+        ({"id": "1", "kind": "nic", "tax_year": "2026-27"}, "missing_field", "inputs"),
+        ({"id": "1", "kind": "nic", "tax_year": "2026-27", "inputs": []}, "invalid_object", "inputs"),
+        ({"id": "1", "kind": "nic", "inputs": {}}, "missing_field", "tax_year"),
+        ({"id": "1", "kind": "nic", "tax_year": "2026-28", "inputs": {}}, "invalid_tax_year", "tax_year"),
+        ({"id": "1", "kind": "nic", "tax_year": "2027-28", "inputs": {}}, "unknown_tax_year", "tax_year"),
+    ],
+)
+def test_bad_objects(obj: Any, code: str, field: str | None) -> None:
+    error = calculate(obj)["error"]
+    assert (error["code"], error["field"]) == (code, field)  # type: ignore[index]
+
+
+json_values = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(),
+        st.text(max_size=8),
+        st.sampled_from(["weekly", "600.00", "A"]),
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=8), inner, max_size=3)),
+    max_leaves=5,
+)
+
+
+@given(st.sampled_from(KINDS), st.data())
+@settings(max_examples=400, deadline=None)
+def test_no_input_makes_it_raise(kind: str, data: st.DataObject) -> None:
+    inputs = dict(GOOD[kind])
+    for name in data.draw(st.lists(st.sampled_from(sorted(inputs)), max_size=3)):
+        inputs[name] = data.draw(json_values)
+    answer = ask(kind, inputs)
+    assert answer["id"] == "1"
+    assert ("result" in answer) != ("error" in answer)
+    json.dumps(answer)
+
+
+class TestLines:
+    def run(self, text: str) -> tuple[int, list[dict[str, Any]]]:
+        out = io.StringIO()
+        status = run_calc(io.StringIO(text), out)
+        return status, [json.loads(line) for line in out.getvalue().splitlines()]
+
+    def test_bad_lines_never_stop_the_rest_and_the_order_holds(self) -> None:
+        good = json.dumps({"id": "a", "kind": "ssp", "tax_year": "2026-27", "inputs": GOOD["ssp"]})
+        lines = [good, "{broken", "", "[" * 100_000, '{"id": "b", "kind": "nic", "tax_year": "2026-27", "inputs": {"x": NaN}}',
+                 '{"id": "\\ud800", "kind": "x"}', "9" * 5000, good.replace('"a"', '"z"')]  # fmt: skip
+        status, answers = self.run("\n".join(lines) + "\n")
+        assert status == 0
+        assert [answer["id"] for answer in answers] == ["a", None, None, "b", "\ud800", None, "z"]
+        assert answers[0]["result"] == answers[-1]["result"] == {"ssp": "73.95"}
+        assert answers[1]["error"]["code"] == "invalid_json"
+
+    def test_a_byte_order_mark_and_the_last_line_without_an_end(self) -> None:
+        text = "\ufeff" + json.dumps({"id": 7, "kind": "tax_code", "inputs": {"code": "BR"}})
+        assert self.run(text)[1][0]["result"]["kind"] == "BR"
+
+    def test_the_page_s_examples_are_what_the_engine_answers(self) -> None:
+        """docs/calculator.md shows each line of input followed by its answer."""
+        blocks = DOCUMENT.read_text(encoding="utf-8").split("```json\n")[1:]
+        pairs = [block.split("```")[0].strip().splitlines() for block in blocks]
+        kinds = set()
+        for given_line, *answer in pairs:
+            asked = json.loads(given_line)
+            assert calculate(asked) == json.loads("".join(answer)), asked["kind"]
+            kinds.add(asked["kind"])
+        assert kinds >= set(KINDS)

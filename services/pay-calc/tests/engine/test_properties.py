@@ -1,0 +1,310 @@
+"""Laws of the engine that hold for every input."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+import pay_calc.domain.engine as engine_package
+from pay_calc.domain.engine import loans, nic, pension
+from pay_calc.domain.engine.income_tax import free_pay_period_1, period_table, tax_for_payment
+from pay_calc.domain.engine.parameters import BASE_OF, FREQUENCIES, SPAN_OF, YearParameters
+from pay_calc.domain.engine.payslip import (
+    EarningsPeriodToDate,
+    NetDeduction,
+    PayLineInput,
+    PayslipInput,
+    PensionTerms,
+    calculate_payslip,
+)
+from pay_calc.domain.engine.tax_code import parse_tax_code
+from pay_calc.domain.engine.trace import Node, Trace, as_json, as_text, recompute, text_of
+from pay_calc.rates import minimum_wage_book, parameters_for_year
+
+YEARS = [parameters_for_year("2025-26"), parameters_for_year("2026-27")]
+LETTERS = sorted(YEARS[0].nic_letters)
+
+years = st.sampled_from(YEARS)
+frequencies = st.sampled_from(FREQUENCIES)
+pays = st.one_of(st.integers(0, 200_000), st.integers(0, 20_000_000))
+bases = st.sampled_from(["", " W1"])
+bodies = st.one_of(
+    st.builds("{}{}L".format, st.sampled_from(["", "S", "C"]), st.integers(0, 9999)),
+    st.builds("{}K{}".format, st.sampled_from(["", "S", "C"]), st.integers(1, 9999)),
+    st.sampled_from(["BR", "D0", "D1", "NT", "SBR", "SD0", "SD1", "SD2", "SD3", "CBR", "CD0", "CD1", "0T", "S0T"]),
+)
+codes = st.builds("{}{}".format, bodies, bases)
+
+
+def periods_of(frequency: str) -> st.SearchStrategy[int]:
+    span, base = SPAN_OF[frequency], BASE_OF[frequency]
+    return st.integers(1, base // span).map(lambda count: count * span)
+
+
+@given(years, frequencies, codes, st.data(), pays, pays, pays)
+@settings(max_examples=400, deadline=None)
+def test_tax_never_falls_as_pay_rises(
+    parameters: YearParameters, frequency: Any, code: str, data: st.DataObject, pay: int, more: int, before: int
+) -> None:
+    period = data.draw(periods_of(frequency))
+    parsed = parse_tax_code(code)
+    less_tax = tax_for_payment(parameters, parsed, frequency, period, pay, before).tax_pence
+    assert tax_for_payment(parameters, parsed, frequency, period, pay + more, before).tax_pence >= less_tax
+
+
+def test_tax_never_falls_across_any_band_edge() -> None:
+    """Every band edge of every period of both years: the one place where the routine's truncation could make tax fall."""
+    for parameters in YEARS:
+        for prefix, region in (("", "rUK"), ("S", "Scotland")):
+            code = parse_tax_code(f"{prefix}0T")
+            for frequency, base in (("weekly", 52), ("monthly", 12)):
+                for period in range(1, base + 1):
+                    for edge in period_table(parameters.regions[region], base, period)[0]:
+                        around = [edge + step for step in (-101, -100, -1, 0, 1, 99, 100, 101) if edge + step >= 0]
+                        taxes = [tax_for_payment(parameters, code, frequency, period, pay).tax_pence for pay in around]  # type: ignore[arg-type]
+                        assert taxes == sorted(taxes)
+
+
+@given(years, frequencies, st.sampled_from(LETTERS), pays, st.integers(0, 3000))
+@settings(max_examples=400, deadline=None)
+def test_nic_never_falls_as_pay_rises(
+    parameters: YearParameters, frequency: str, letter: str, pay: int, more: int
+) -> None:
+    low, high = nic.class_1(parameters, frequency, letter, pay), nic.class_1(parameters, frequency, letter, pay + more)
+    assert high.employee_pence >= low.employee_pence
+    assert high.employer_pence >= low.employer_pence
+
+
+@given(years, frequencies, pays, st.integers(0, 30000))
+@settings(max_examples=200, deadline=None)
+def test_no_loan_falls_as_pay_rises(parameters: YearParameters, frequency: Any, pay: int, more: int) -> None:
+    for plan in parameters.loans:
+        now = loans.deduction(parameters, plan, frequency, pay)
+        assert now % 100 == 0
+        assert loans.deduction(parameters, plan, frequency, pay + more) >= now
+
+
+def annual_tax(parameters: YearParameters, region: str, taxable_pounds: int) -> Fraction:
+    """The tax of a year from band widths and rates alone, with no routine: the law's own sum."""
+    bands = parameters.regions[region]
+    edges = [0, *bands.edges_pounds]
+    tax = Fraction(0)
+    for index, rate in enumerate(bands.rates_bp):
+        top = edges[index + 1] if index + 1 < len(edges) else taxable_pounds
+        tax += Fraction(max(0, min(taxable_pounds, top) - edges[index]) * rate, 10000)
+    return tax
+
+
+@given(
+    years,
+    st.sampled_from(["weekly", "monthly"]),
+    st.sampled_from(["", "S", "C"]),
+    st.integers(0, 1500),
+    st.lists(st.integers(0, 3_000_000), min_size=12, max_size=12),
+)
+@settings(max_examples=100, deadline=None)
+def test_a_year_of_cumulative_tax_is_the_annual_tax(
+    parameters: YearParameters, frequency: Any, prefix: str, number: int, drawn: list[int]
+) -> None:
+    code = parse_tax_code(f"{prefix}{number}T")
+    base = BASE_OF[frequency]
+    pay_to_date = tax_to_date = 0
+    for period in range(1, base + 1):
+        pay = drawn[period % 12]
+        result = tax_for_payment(parameters, code, frequency, period, pay, pay_to_date, tax_to_date)
+        pay_to_date, tax_to_date = pay_to_date + pay, result.tax_to_date_pence
+    assume(not result.limited_to_50pct)
+    free_pay = free_pay_period_1(parameters, number, base) * base
+    taxable = max(0, pay_to_date - free_pay) // 100
+    exact = annual_tax(parameters, code.region, taxable)
+    assert tax_to_date == int(exact * 100)
+    # the free pay itself is the code's allowance, plus less than a penny a period and 0.32 (0.04 monthly) a slice of 500
+    allowance = number * 10 + 9 if number else 0
+    assert 0 <= Fraction(free_pay, 100) - allowance < 1 + Fraction(32, 100) * (number // 500 + 1)
+
+
+def line(minutes: int, rate: str, element: str = "basic", placement: str = "P-1", **more: Any) -> PayLineInput:
+    amount = Decimal(rate)
+    return PayLineInput(
+        placement, element, minutes, None, "hour", amount, min(amount, Decimal("12.71")), 0, True, **more
+    )
+
+
+hour_lines = st.builds(
+    line,
+    st.integers(0, 4000),
+    st.decimals("8", "60", places=4, allow_nan=False).map(str),
+    st.sampled_from(["basic", "overtime", "night"]),
+    st.sampled_from(["P-1", "P-2"]),
+)
+unit_lines = st.builds(
+    lambda units, rate, element: PayLineInput("P-1", element, 0, units, "each", rate, rate, 0, False),
+    st.decimals(0, 9, places=2, allow_nan=False),
+    st.decimals(0, 99, places=4, allow_nan=False),
+    st.sampled_from(["allowance", "expense"]),
+)
+pensions = st.one_of(
+    st.none(),
+    st.builds(PensionTerms, st.sampled_from(["net_pay", "ras"]), st.integers(0, 1200), st.integers(0, 1200)),
+    st.builds(PensionTerms, st.just("salary_sacrifice"), sacrifice_pence=st.just(0)),
+)
+
+
+@st.composite
+def payslips(draw: st.DrawFn) -> PayslipInput:
+    parameters = draw(years)
+    frequency = draw(frequencies)
+    payday = parameters.starts_on + timedelta(days=draw(st.integers(0, 364)))
+    plans = [None, *(plan for plan in parameters.loans if plan != "PG")]
+    letter, terms, second = draw(st.sampled_from(LETTERS)), draw(pensions), draw(st.booleans())
+    earlier = EarningsPeriodToDate()
+    if second:
+        charged = nic.class_1(parameters, frequency, letter, 40000)
+        pensioned = terms and pension.contributions(
+            parameters, frequency, 40000, terms.employee_bp, terms.employer_bp, terms.basis
+        )
+        earlier = EarningsPeriodToDate(
+            40000, charged.employee_pence, charged.employer_pence, 0, 0, 40000,
+            pensioned.employee_deducted_pence if pensioned else 0, pensioned.employer_pence if pensioned else 0,
+        )  # fmt: skip
+    return PayslipInput(
+        parameters=parameters,
+        frequency=frequency,
+        payday_on=payday,
+        tax_code=draw(codes),
+        ni_letter=letter,
+        pay_lines=tuple(draw(st.lists(st.one_of(hour_lines, unit_lines), max_size=5))),
+        pay_to_date_pence=draw(pays),
+        tax_to_date_pence=draw(st.integers(0, 100_000)),
+        previous_pay_pence=draw(st.sampled_from([0, 512345])),
+        previous_tax_pence=draw(st.sampled_from([0, 54321])),
+        holiday=draw(st.sampled_from(["rolled_up", "none"])),
+        student_loan_plan=draw(st.sampled_from(plans)),
+        postgrad_loan=draw(st.booleans()),
+        pension=terms,
+        birth_on=draw(st.sampled_from([None, date(1990, 1, 1), date(2007, 5, 5)])),
+        period_from=payday - timedelta(days=12),
+        minimum_wage=minimum_wage_book(),
+        earnings_period=earlier,
+        deductions=(NetDeduction("uniform", 500),) if draw(st.booleans()) else (),
+    )  # fmt: skip
+
+
+@given(payslips(), st.data())
+@settings(max_examples=150, deadline=None)
+def test_splitting_a_week_into_two_timesheets_changes_nothing(inp: PayslipInput, data: st.DataObject) -> None:
+    halves: list[PayLineInput] = []
+    for whole in inp.pay_lines:
+        part = data.draw(st.integers(0, whole.minutes))
+        halves += [replace(whole, minutes=part, units=None), replace(whole, minutes=whole.minutes - part)]
+    split = calculate_payslip(replace(inp, pay_lines=tuple(halves)))
+    whole_result = calculate_payslip(inp)
+
+    def figures(result: Any) -> Any:
+        return replace(result, pay_lines=tuple(replace(each, sources=(), shares_pence=()) for each in result.pay_lines))
+
+    assert figures(split) == figures(whole_result)
+    for each in split.pay_lines:
+        assert sum(each.shares_pence) == each.amount_pence
+
+
+@given(payslips())
+@settings(max_examples=100, deadline=None)
+def test_replay_is_identity_and_a_trace_changes_nothing(inp: PayslipInput) -> None:
+    assert calculate_payslip(inp) == calculate_payslip(inp, Trace()) == calculate_payslip(replace(inp))
+
+
+@given(payslips(), hour_lines)
+@settings(max_examples=100, deadline=None)
+def test_amend_then_amend_back_is_identity(inp: PayslipInput, extra: PayLineInput) -> None:
+    there_and_back = (*inp.pay_lines, extra, replace(extra, minutes=-extra.minutes))
+    again = calculate_payslip(replace(inp, pay_lines=there_and_back))
+    before = calculate_payslip(inp)
+    assert replace(again, pay_lines=()) == replace(before, pay_lines=())
+
+
+def nodes_of(node: Node) -> Iterator[Node]:
+    yield node
+    for child in node.children:
+        yield from nodes_of(child)
+
+
+@given(payslips())
+@settings(max_examples=200, deadline=None)
+def test_explanation_lines_sum_to_net_and_every_node_recomputes(inp: PayslipInput) -> None:
+    trace = Trace()
+    result = calculate_payslip(inp, trace)
+    root = trace.root
+    assert root.op == "sum"
+    assert root.result == result.net_pence == recompute(root)
+    for node in nodes_of(root):
+        assert recompute(node) == node.result, as_text(node)
+        if node.op == "ratio":
+            assert node.rounding is not None
+    assert as_json(root)["result"] == text_of(result.net_pence, "pence")
+
+
+@given(payslips())
+@settings(max_examples=100, deadline=None)
+def test_the_payslip_identities(inp: PayslipInput) -> None:
+    r = calculate_payslip(inp)
+    lines_sum = sum(each.amount_pence for each in r.pay_lines)
+    assert lines_sum + r.holiday_pence == r.gross_pence + r.expenses_pence
+    loans_sum = r.student_loan_pence + r.postgrad_loan_pence
+    taken = (
+        r.sacrifice_pence
+        + r.tax_pence
+        + r.employee_nic_pence
+        + loans_sum
+        + r.employee_pension_pence
+        + r.other_deductions_pence
+    )
+    assert r.net_pence == r.gross_pence - taken + r.expenses_pence
+    assert r.pay_to_date_pence == inp.pay_to_date_pence + r.taxable_pence
+    assert r.tax_to_date_pence == inp.tax_to_date_pence + r.tax_pence
+
+
+def values_of(value: Any) -> Iterator[Any]:
+    if is_dataclass(value) and not isinstance(value, type):
+        for each in fields(value):
+            yield from values_of(getattr(value, each.name))
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from values_of(item)
+    else:
+        yield value
+
+
+@given(payslips())
+@settings(max_examples=50, deadline=None)
+def test_no_float_comes_out(inp: PayslipInput) -> None:
+    assert not any(isinstance(value, float) for value in values_of(calculate_payslip(inp)))
+
+
+SOURCES = sorted(Path(engine_package.__file__).parent.glob("*.py"))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_the_engine_has_no_float_arithmetic(path: Path) -> None:
+    """No float literal, no call of float, no true division: the three ways a float gets into integer arithmetic."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        where = f"{path.name}:{getattr(node, 'lineno', 0)}"
+        assert not (isinstance(node, ast.Constant) and isinstance(node.value, float)), where
+        assert not (isinstance(node, ast.Name) and node.id == "float"), where
+        assert not (isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Div)), where
+        assert not (isinstance(node, ast.Name) and node.id == "round"), where
+
+
+def test_the_float_check_can_fail() -> None:
+    bad = ast.parse("tax = pay / 5")
+    assert any(isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) for node in ast.walk(bad))
