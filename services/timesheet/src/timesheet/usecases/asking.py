@@ -1,0 +1,198 @@
+"""Asking clients to approve: one e-mail an approver and week, with a signed link; and what stands behind the link."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import secrets
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from paybill_common.db import Tx
+from paybill_common.ids import derived_id
+from timesheet.store import approvals, records
+from timesheet.store import timesheets as store
+from timesheet.store.records import KINDS
+from timesheet.store.timesheets import Timesheet
+from timesheet.usecases import letters
+from timesheet.usecases.charging import Work, load_work
+
+LINK_SECONDS = 21 * 24 * 3600
+SHOWN_MAX = 200
+_LAYOUT = struct.Struct(">B16s16sIQ")
+_MAC_BYTES = 20
+_FORMAT = 1
+
+
+class BadLink(Exception):
+    """An approval link that is not ours, or that has expired."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """What a link names: an agency's request to one approver about one week."""
+
+    agency_id: UUID
+    approval_request_id: UUID
+    week_ending: date
+
+
+class LinkSigner:
+    """Signs approval links with a key of the service's own, made on first use. A link needs no login and no row of ours."""
+
+    def __init__(self, key_file: Path) -> None:
+        self._key_file = key_file
+        self._key: bytes | None = None
+
+    def sign(self, link: Link, *, expires_s: int) -> str:
+        """A link's token, valid until `expires_s` (seconds since 1970, real time)."""
+        body = _LAYOUT.pack(
+            _FORMAT, link.agency_id.bytes, link.approval_request_id.bytes, link.week_ending.toordinal(), expires_s
+        )
+        return base64.urlsafe_b64encode(body + self._mac(body)).decode().rstrip("=")
+
+    def read(self, token: str, *, now_s: int) -> Link:
+        """What a token names. Raises BadLink saying why it is refused."""
+        try:
+            raw = base64.urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
+        except (ValueError, binascii.Error):
+            raise BadLink("The link is not complete. Copy the whole address from the e-mail.") from None
+        if len(raw) != _LAYOUT.size + _MAC_BYTES:
+            raise BadLink("The link is not complete. Copy the whole address from the e-mail.")
+        body, mac = raw[: _LAYOUT.size], raw[_LAYOUT.size :]
+        if not hmac.compare_digest(mac, self._mac(body)):
+            raise BadLink("The link is not one of ours. Open the one from the newest e-mail.")
+        _, agency, request, week, expires_s = _LAYOUT.unpack(body)
+        if now_s > expires_s:
+            raise BadLink("The link has expired. Ask the agency to send a new one.")
+        return Link(UUID(bytes=agency), UUID(bytes=request), date.fromordinal(week))
+
+    def _mac(self, body: bytes) -> bytes:
+        if self._key is None:
+            self._key = _key_of(self._key_file)
+        return hmac.new(self._key, body, hashlib.sha256).digest()[:_MAC_BYTES]
+
+
+def _key_of(path: Path) -> bytes:
+    """The key in this file; made there by whoever comes first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
+        if len(key) < 32:
+            raise ValueError(f"{path} does not hold a key of 32 bytes; remove it to have a new one made") from None
+        return key
+    key = secrets.token_bytes(32)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(key.hex())
+    return key
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One approver of a week: asked now, or before about the same timesheets."""
+
+    approval_request_id: UUID
+    approver_name: str
+    approver_email: str
+    timesheets: int
+    sent: bool
+
+
+async def ask_for_approval(
+    tx: Tx, *, agency_id: UUID, week_ending: date, link_of: Callable[[Link], str], resend: bool
+) -> tuple[list[Asked], int]:
+    """One e-mail to each approver for whom submitted timesheets wait; the number of those with no approver named.
+
+    Asked already about as many timesheets: not again, unless `resend`. `link_of` gives the address of a link.
+    """
+    waiting = await approvals.approvers_waited_for(tx, agency_id=agency_id, week_ending=week_ending)
+    sent_before = await approvals.requests_of(tx, agency_id=agency_id, week_ending=week_ending)
+    agency = await agency_name(tx, agency_id=agency_id)
+    asked: list[Asked] = []
+    mails: list[approvals.Mail] = []
+    requests: list[dict[str, Any]] = []
+    unaddressed = 0
+    for row in waiting:
+        if row.email is None:
+            unaddressed += row.waiting
+            continue
+        request_id = derived_id("approval_request", agency_id, week_ending, row.email)
+        name = row.name or row.clients[:120]
+        before = sent_before.get(row.email)
+        send = resend or before is None or before.waiting != row.waiting
+        asked.append(Asked(request_id, name, row.email, row.waiting, send))
+        if send:
+            mails.append(
+                letters.approval_wanted(
+                    agency=agency,
+                    approver_name=name,
+                    approver_email=row.email,
+                    week_ending=week_ending,
+                    waiting=row.waiting,
+                    minutes=int(row.minutes or 0),
+                    link=link_of(Link(agency_id, request_id, week_ending)),
+                )
+            )
+            requests.append(
+                {
+                    "approval_request_id": request_id,
+                    "week_ending": week_ending,
+                    "approver_email": row.email,
+                    "approver_name": name,
+                    "waiting": row.waiting,
+                }
+            )
+    if requests:
+        await approvals.put_requests(tx, agency_id=agency_id, requests=requests)
+        await approvals.queue_mail(tx, agency_id=agency_id, mails=mails)
+    return asked, unaddressed
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What stands behind a link: the request, and the timesheets with their work."""
+
+    request: Any
+    agency: str
+    timesheets: list[Timesheet]
+    work: Work
+    labels: dict[UUID, Any]
+
+
+async def behind(tx: Tx, *, link: Link) -> Asking:
+    """Load what an approver is asked about. Raises BadLink when the request is gone."""
+    request = await approvals.request(tx, agency_id=link.agency_id, approval_request_id=link.approval_request_id)
+    if request is None:
+        raise BadLink("The request behind this link no longer exists. Ask the agency to send a new one.")
+    ids = await approvals.timesheets_for_approver(
+        tx,
+        agency_id=link.agency_id,
+        week_ending=link.week_ending,
+        email=request.approver_email,
+        most=SHOWN_MAX,
+    )
+    found = await store.load(tx, agency_id=link.agency_id, ids=ids)
+    timesheets = [found[timesheet_id] for timesheet_id in ids]
+    labels = await store.labels(tx, agency_id=link.agency_id, ids=ids)
+    return Asking(
+        request=request,
+        agency=await agency_name(tx, agency_id=link.agency_id),
+        timesheets=timesheets,
+        work=await load_work(tx, agency_id=link.agency_id, timesheets=timesheets),
+        labels=labels,
+    )
+
+
+async def agency_name(tx: Tx, *, agency_id: UUID) -> str:
+    found = await records.by_id(tx, agency_id=agency_id, kind=KINDS["agency"], ids=[agency_id])
+    return str(found[agency_id]["name"]) if found else "your agency"

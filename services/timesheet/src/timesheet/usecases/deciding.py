@@ -1,0 +1,476 @@
+"""The life of a timesheet: submit, approve, reject, reopen and amend; one or a thousand at a time.
+
+Every function locks the timesheets in id order, decides each by the domain and writes all of them at once. A timesheet that
+cannot be changed gets a receipt that says why; the others go through.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any, Literal
+from uuid import UUID
+
+from paybill_common.db import Tx
+from paybill_common.http.problems import not_found
+from paybill_common.ids import new_id
+from paybill_common.money import from_pence
+from timesheet.domain import workflow
+from timesheet.domain.entries import Entry, Expense, Shift, WeekRefused
+from timesheet.domain.lines import Interpretation
+from timesheet.domain.workflow import (
+    Status,
+    TimesheetAlreadyApproved,
+    TimesheetAlreadyRejected,
+    TimesheetAlreadySubmitted,
+    WorkflowRefused,
+)
+from timesheet.store import timesheets as store
+from timesheet.store.timesheets import Change, PlacementFacts, StoredEntry, StoredExpense, Timesheet
+from timesheet.usecases import facts
+from timesheet.usecases.charging import ANTICIPATED, Work, load_work, problems_of, refusal_of
+from timesheet.usecases.entering import neighbours_of
+
+
+@dataclass(frozen=True)
+class DecidedBy:
+    """Who decides and from where: kept as evidence."""
+
+    kind: Literal["client", "agency"]
+    subject: str
+    name: str
+    ip: str | None = None
+    user_agent: str | None = None
+    note: str | None = None
+    approval_request_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The answer to one timesheet of a batch. `duplicate`: it already was what was asked for."""
+
+    timesheet_id: UUID
+    status: Literal["accepted", "duplicate", "refused"]
+    reference: str | None = None
+    code: str | None = None
+    reason: str | None = None
+    hint: str | None = None
+
+
+class TimesheetEmpty(WorkflowRefused):
+    code = "timesheet_empty"
+    fact = "has no hours and no expenses; enter some first"
+
+
+class SeenHasChanged(WorkflowRefused):
+    code = "seen_has_changed"
+    fact = "changed since it was shown; look at it again"
+
+
+def refused(timesheet_id: UUID, error: Exception, reference: str | None = None) -> Receipt:
+    code, fact, hint = refusal_of(error)
+    return Receipt(timesheet_id, "refused", reference, code, fact, hint or None)
+
+
+def _unknown(timesheet_id: UUID) -> Receipt:
+    return Receipt(
+        timesheet_id, "refused", None, "timesheet_not_found", f"There is no timesheet {timesheet_id} in this agency."
+    )
+
+
+async def submit(tx: Tx, *, agency_id: UUID, ids: Sequence[UUID]) -> list[Receipt]:
+    """Drafts to submitted, each with what its week would be worth at the rates in force."""
+    found = await store.load(tx, agency_id=agency_id, ids=ids, lock=True)
+    work = await load_work(tx, agency_id=agency_id, timesheets=found.values())
+    changes: list[Change] = []
+
+    def one(timesheet: Timesheet) -> None:
+        state = workflow.submit(timesheet.state)
+        week = work.week(timesheet)
+        if not week.entries and not week.expenses:
+            raise TimesheetEmpty(timesheet.state)
+        charged = work.charged(timesheet)
+        sequence = timesheet.sequence + 1
+        changes.append(_change(timesheet, state, charged))
+        tx.emit(
+            facts.submitted(agency_id=agency_id, timesheet=timesheet, charged=charged, at=tx.now), sequence=sequence
+        )
+
+    receipts = _each(ids, found, one, already=TimesheetAlreadySubmitted)
+    await store.save_states(tx, agency_id=agency_id, changes=changes)
+    return receipts
+
+
+async def approve(
+    tx: Tx, *, agency_id: UUID, ids: Sequence[UUID], by: DecidedBy, seen: Mapping[UUID, str] | None = None
+) -> list[Receipt]:
+    """Submitted to approved: the week is interpreted once into charge lines, which pay and billing then use.
+
+    `seen` is the hash of what a client was shown; a timesheet that says something else by now is not approved.
+    """
+    found = await store.load(tx, agency_id=agency_id, ids=ids, lock=True)
+    work = await load_work(tx, agency_id=agency_id, timesheets=found.values())
+    changes: list[Change] = []
+    versions: list[dict[str, Any]] = []
+    evidence: list[dict[str, Any]] = []
+
+    def one(timesheet: Timesheet) -> None:
+        state = workflow.approve(timesheet.state)
+        shown = what_is_shown(timesheet, work)
+        _check_seen(timesheet, shown, seen)
+        charged = work.charged(timesheet)
+        proof = _evidence(tx, timesheet, state.version, "approved", by, shown)
+        evidence.append(proof)
+        versions.append(
+            _version(tx, timesheet, state.version, timesheet.placement, charged, by, proof["evidence_id"], work)
+        )
+        changes.append(_change(timesheet, state, charged))
+        tx.emit(
+            facts.approved(
+                agency_id=agency_id,
+                timesheet=timesheet,
+                version=state.version,
+                placement=timesheet.placement,
+                charged=charged,
+                by=by.kind,
+                evidence_id=proof["evidence_id"],
+                at=tx.now,
+            ),
+            sequence=timesheet.sequence + 1,
+        )
+
+    receipts = _each(ids, found, one, already=TimesheetAlreadyApproved)
+    if changes:
+        await store.insert_evidence(tx, agency_id=agency_id, evidence=evidence)
+        await store.insert_versions(tx, agency_id=agency_id, versions=versions)
+        await store.save_states(tx, agency_id=agency_id, changes=changes)
+    return receipts
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Why one timesheet is rejected: a code for everybody, words for the agency and the worker."""
+
+    timesheet_id: UUID
+    reason_code: str
+    reason: str
+
+
+async def reject(
+    tx: Tx,
+    *,
+    agency_id: UUID,
+    rejections: Sequence[Rejection],
+    by: DecidedBy,
+    seen: Mapping[UUID, str] | None = None,
+) -> list[Receipt]:
+    """Submitted to rejected, with a reason."""
+    why = {one.timesheet_id: one for one in rejections}
+    found = await store.load(tx, agency_id=agency_id, ids=why, lock=True)
+    work = await load_work(tx, agency_id=agency_id, timesheets=found.values())
+    changes: list[Change] = []
+    evidence: list[dict[str, Any]] = []
+
+    def one(timesheet: Timesheet) -> None:
+        rejection = why[timesheet.timesheet_id]
+        state = workflow.reject(timesheet.state, reason=rejection.reason)
+        shown = what_is_shown(timesheet, work)
+        _check_seen(timesheet, shown, seen)
+        evidence.append(_evidence(tx, timesheet, state.version, "rejected", replace(by, note=rejection.reason), shown))
+        changes.append(Change(timesheet.timesheet_id, state, timesheet.sequence + 1, rejection.reason_code))
+        tx.emit(
+            facts.rejected(
+                agency_id=agency_id,
+                timesheet=timesheet,
+                by=by.kind,
+                reason_code=rejection.reason_code,
+                at=tx.now,
+            ),
+            sequence=timesheet.sequence + 1,
+        )
+
+    receipts = _each([one.timesheet_id for one in rejections], found, one, already=TimesheetAlreadyRejected)
+    if changes:
+        await store.insert_evidence(tx, agency_id=agency_id, evidence=evidence)
+        await store.save_states(tx, agency_id=agency_id, changes=changes)
+    return receipts
+
+
+async def reopen(tx: Tx, *, agency_id: UUID, timesheet_id: UUID) -> None:
+    """Rejected or submitted back to draft, to be corrected. Raises WorkflowRefused."""
+    timesheet = await locked(tx, agency_id=agency_id, timesheet_id=timesheet_id)
+    back = workflow.recall if timesheet.state.status is Status.SUBMITTED else workflow.reopen
+    state = back(timesheet.state)
+    change = Change(timesheet_id, state, timesheet.sequence + 1, timesheet.reason_code if state.reason else None)
+    await store.save_states(tx, agency_id=agency_id, changes=[change])
+    tx.emit(
+        facts.expected(agency_id=agency_id, timesheet=timesheet, version=state.version, at=tx.now),
+        sequence=change.sequence,
+    )
+
+
+async def amend(
+    tx: Tx,
+    *,
+    agency_id: UUID,
+    timesheet_id: UUID,
+    entries: Sequence[Entry],
+    expenses: Sequence[tuple[Expense, str | None]],
+    reason_code: str,
+    reason: str,
+    by: DecidedBy,
+) -> int:
+    """The next version of an approved timesheet: its whole new state. Without entries and expenses it is void.
+
+    Gives the new version. Raises WorkflowRefused, WeekRefused and what else a week can be refused for.
+    """
+    await _lock_worker_of(tx, agency_id=agency_id, timesheet_id=timesheet_id)
+    timesheet = await locked(tx, agency_id=agency_id, timesheet_id=timesheet_id)
+    before = await load_work(tx, agency_id=agency_id, timesheets=[timesheet])
+    after = _work_after(timesheet, before, entries, expenses)
+    state = workflow.amend(timesheet.state, reason=reason, changes=_content(before) != _content(after))
+    week = after.week(timesheet)
+    cards = before.cards.get(timesheet.placement.placement_id, ())
+    neighbours = await neighbours_of(tx, agency_id=agency_id, timesheet=timesheet)
+    problems = problems_of(timesheet, week, cards=cards, neighbours=neighbours)
+    if problems:
+        raise WeekRefused(problems)
+    charged = after.charged(timesheet) if week.entries or week.expenses else Interpretation(week.week_ending, ())
+    approved = await store.version_of(
+        tx, agency_id=agency_id, timesheet_id=timesheet_id, version=timesheet.state.version
+    )
+    placement = timesheet.placement if approved is None else facts.placement_from_dict(approved.placement)
+    proof = _evidence(
+        tx, timesheet, state.version, "amended", replace(by, note=state.reason), what_is_shown(timesheet, after)
+    )
+    await store.remove_entries(tx, agency_id=agency_id, timesheet_id=timesheet_id)
+    await store.remove_expenses(tx, agency_id=agency_id, timesheet_id=timesheet_id)
+    await store.insert_entries(tx, agency_id=agency_id, entries=after.entries[timesheet_id])
+    await store.insert_expenses(tx, agency_id=agency_id, expenses=after.expenses[timesheet_id])
+    await store.insert_evidence(tx, agency_id=agency_id, evidence=[proof])
+    version = _version(tx, timesheet, state.version, placement, charged, by, proof["evidence_id"], after)
+    version |= {"reason_code": reason_code, "reason": state.reason}
+    await store.insert_versions(tx, agency_id=agency_id, versions=[version])
+    await store.save_states(
+        tx, agency_id=agency_id, changes=[replace(_change(timesheet, state, charged), reason_code=reason_code)]
+    )
+    tx.emit(
+        facts.approved(
+            agency_id=agency_id,
+            timesheet=timesheet,
+            version=state.version,
+            placement=placement,
+            charged=charged,
+            by=by.kind,
+            evidence_id=proof["evidence_id"],
+            at=tx.now,
+            amends=(timesheet.state.version, reason_code),
+        ),
+        sequence=timesheet.sequence + 1,
+    )
+    return state.version
+
+
+async def locked(tx: Tx, *, agency_id: UUID, timesheet_id: UUID) -> Timesheet:
+    """One timesheet, held for a change. Raises a 404 problem."""
+    found = await store.load(tx, agency_id=agency_id, ids=[timesheet_id], lock=True)
+    if timesheet_id not in found:
+        raise not_found("timesheet", timesheet_id)
+    return found[timesheet_id]
+
+
+def what_is_shown(timesheet: Timesheet, work: Work) -> dict[str, Any]:
+    """What a client sees of a timesheet before deciding: days, hours and expenses; no pay rate."""
+    week = work.week(timesheet)
+    return {
+        "timesheet_id": str(timesheet.timesheet_id),
+        "reference": timesheet.reference,
+        "week_ending": timesheet.week_ending.isoformat(),
+        "version": timesheet.state.version,
+        "entries": [entry_to_dict(entry) for entry in week.entries],
+        "expenses": [
+            {"spent_on": one.on.isoformat(), "code": one.code, "charge_gbp": f"{one.charge_gbp:.2f}"}
+            for one in week.expenses
+            if one.applies.billable
+        ],
+    }
+
+
+def seen_sha256(shown: Mapping[str, Any]) -> str:
+    """The hash of what was shown."""
+    return hashlib.sha256(json.dumps(shown, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def entry_to_dict(entry: Entry) -> dict[str, Any]:
+    """An entry as JSON, without what it does not say."""
+    if isinstance(entry, Shift):
+        data: dict[str, Any] = {
+            "worked_on": entry.on.isoformat(),
+            "start": f"{entry.start:%H:%M}",
+            "finish": f"{entry.finish:%H:%M}",
+            "break_minutes": entry.break_minutes,
+        }
+        optional = {
+            "finish_on": entry.finish_on.isoformat() if entry.finish_on else None,
+            "break_start": f"{entry.break_start:%H:%M}" if entry.break_start else None,
+            "start_fold": entry.start_fold,
+            "finish_fold": entry.finish_fold,
+        }
+    else:
+        data = {"worked_on": entry.on.isoformat(), "unit": entry.unit.value, "units": _plain(entry.units)}
+        optional = {}
+    optional["rate_code"] = entry.rate_code
+    return data | {name: value for name, value in optional.items() if value is not None}
+
+
+def _plain(number: Decimal) -> str:
+    return f"{number.normalize():f}"
+
+
+def _each(
+    ids: Sequence[UUID],
+    found: Mapping[UUID, Timesheet],
+    one: Callable[[Timesheet], None],
+    *,
+    already: type[WorkflowRefused],
+) -> list[Receipt]:
+    """Try each once, in the order given; the same id again is a duplicate."""
+    receipts: list[Receipt] = []
+    done: set[UUID] = set()
+    for timesheet_id in ids:
+        timesheet = found.get(timesheet_id)
+        if timesheet is None:
+            receipts.append(_unknown(timesheet_id))
+        elif timesheet_id in done:
+            receipts.append(Receipt(timesheet_id, "duplicate", timesheet.reference))
+        else:
+            done.add(timesheet_id)
+            try:
+                one(timesheet)
+                receipts.append(Receipt(timesheet_id, "accepted", timesheet.reference))
+            except already as error:
+                receipts.append(Receipt(timesheet_id, "duplicate", timesheet.reference, error.code, str(error)))
+            except (WorkflowRefused, *ANTICIPATED) as error:
+                receipts.append(refused(timesheet_id, error, timesheet.reference))
+    return receipts
+
+
+def _change(timesheet: Timesheet, state: workflow.TimesheetState, charged: Interpretation) -> Change:
+    return Change(
+        timesheet.timesheet_id,
+        state,
+        timesheet.sequence + 1,
+        minutes=charged.worked_minutes,
+        pay_gbp=from_pence(charged.pay_pence),
+        charge_gbp=from_pence(charged.charge_pence),
+    )
+
+
+def _check_seen(timesheet: Timesheet, shown: Mapping[str, Any], seen: Mapping[UUID, str] | None) -> None:
+    if seen is not None and seen.get(timesheet.timesheet_id) != seen_sha256(shown):
+        raise SeenHasChanged(timesheet.state)
+
+
+def _evidence(
+    tx: Tx, timesheet: Timesheet, version: int, decision: str, by: DecidedBy, shown: Mapping[str, Any]
+) -> dict[str, Any]:
+    return {
+        "evidence_id": new_id(),
+        "timesheet_id": timesheet.timesheet_id,
+        "version": version,
+        "decision": decision,
+        "kind": by.kind,
+        "decided_at": tx.now.isoformat(),
+        "by_subject": by.subject,
+        "by_name": by.name,
+        "ip": by.ip,
+        "user_agent": by.user_agent,
+        "approval_request_id": by.approval_request_id,
+        "note": by.note,
+        "seen": shown,
+        "seen_sha256": seen_sha256(shown),
+    }
+
+
+def _version(
+    tx: Tx,
+    timesheet: Timesheet,
+    version: int,
+    placement: PlacementFacts,
+    charged: Interpretation,
+    by: DecidedBy,
+    evidence_id: UUID,
+    work: Work,
+) -> dict[str, Any]:
+    week = work.week(timesheet)
+    return {
+        "timesheet_id": timesheet.timesheet_id,
+        "version": version,
+        "approved_at": tx.now.isoformat(),
+        "approved_by": by.kind,
+        "evidence_id": evidence_id,
+        "reason_code": None,
+        "reason": None,
+        "placement": facts.placement_to_dict(placement),
+        "entries": [entry_to_dict(entry) for entry in week.entries],
+        "lines": [
+            store.line_to_dict(line, facts.charge_line_id(timesheet.timesheet_id, version, line.ordinal))
+            for line in charged.lines
+        ],
+        "worked_minutes": charged.worked_minutes,
+        "payable_minutes": charged.payable_minutes,
+        "billable_minutes": charged.billable_minutes,
+        "payable_units": str(charged.payable_units),
+        "billable_units": str(charged.billable_units),
+        "pay_gbp": str(from_pence(charged.pay_pence)),
+        "charge_gbp": str(from_pence(charged.charge_pence)),
+    }
+
+
+def _work_after(
+    timesheet: Timesheet, before: Work, entries: Sequence[Entry], expenses: Sequence[tuple[Expense, str | None]]
+) -> Work:
+    worker_id = timesheet.placement.worker_id
+    return Work(
+        entries={
+            timesheet.timesheet_id: [
+                StoredEntry(new_id(), timesheet.timesheet_id, worker_id, number, entry)
+                for number, entry in enumerate(entries, 1)
+            ]
+        },
+        expenses={
+            timesheet.timesheet_id: [
+                StoredExpense(new_id(), timesheet.timesheet_id, number, description, expense)
+                for number, (expense, description) in enumerate(expenses, 1)
+            ]
+        },
+        cards=before.cards,
+    )
+
+
+def _content(work: Work) -> list[list[str]]:
+    """What a week says, without ids and order: two amendments to the same content are the same amendment."""
+    return [
+        sorted(json.dumps(entry_to_dict(one.entry), sort_keys=True) for rows in work.entries.values() for one in rows),
+        sorted(repr((_money(one.expense), one.description)) for rows in work.expenses.values() for one in rows),
+    ]
+
+
+def _money(expense: Expense) -> tuple[str, ...]:
+    return (
+        expense.on.isoformat(),
+        expense.code,
+        f"{expense.pay_gbp:.2f}",
+        f"{expense.charge_gbp:.2f}",
+        expense.applies.value,
+    )
+
+
+async def _lock_worker_of(tx: Tx, *, agency_id: UUID, timesheet_id: UUID) -> None:
+    found = await store.load(tx, agency_id=agency_id, ids=[timesheet_id])
+    if timesheet_id not in found:
+        raise not_found("timesheet", timesheet_id)
+    await store.lock_workers(tx, agency_id=agency_id, worker_ids=[found[timesheet_id].placement.worker_id])

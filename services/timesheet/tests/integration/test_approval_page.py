@@ -1,0 +1,180 @@
+"""The client's link: opening shows, only the button decides, deciding twice decides once, and evidence is kept."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from email import message_from_bytes, policy
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from paybill_common.clock import ManualClock
+from paybill_common.envelope import Batch, Event
+from paybill_contracts.base import Reason
+from paybill_contracts.compliance import ComplianceCleared, ComplianceHeld
+from timesheet.subscriptions import handle
+from timesheet.usecases import mailing
+from timesheet.usecases.asking import BadLink, Link, LinkSigner
+
+pytestmark = pytest.mark.integration
+WEEK = "2026-04-05"
+AGENT = {"user-agent": "TestPhone/1.0", "content-type": "application/x-www-form-urlencoded"}
+
+
+async def _links(house: Any) -> list[str]:
+    """The links in the e-mails of the sink folder, after the outgoing mail has left."""
+    settings = house.runtime.settings
+    while await mailing.send_pending(house.runtime.worker_database, house.runtime.clock, mailing.deliverer(settings)):
+        pass
+    links = []
+    for path in sorted(settings.mail_dir.glob("approval_wanted-*.eml")):
+        message = message_from_bytes(path.read_bytes(), policy=policy.default)
+        assert message["To"] == "Pat Approver <pat@example.com>"
+        text = message.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+        links.append(re.search(r"http://service\.test(/approve/\S+)", text)[1])  # type: ignore[index]
+    return links
+
+
+def _fields(page: str, decisions: dict[str, str], **more: str) -> dict[str, str]:
+    fields = dict(re.findall(r'name="(seen:[0-9a-f-]+)" value="([0-9a-f]+)"', page))
+    for timesheet_id, decision in decisions.items():
+        fields[f"decision:{timesheet_id}"] = decision
+    return fields | more
+
+
+async def test_one_link_lists_all_that_waits_and_decides_once(house: Any) -> None:
+    saturday = {"worked_on": "2026-04-04", "unit": "hour", "units": "4"}
+    first, second = await house.submitted(), await house.submitted("second_job", [saturday])
+    asked = await house.post(f"/weeks/{WEEK}/approval-requests")
+    assert (asked["sent"], asked["requests"][0]["timesheets"], asked["without_approver"]) == (1, 2, 0)
+    assert "approve/" not in str(asked)
+    assert (await house.post(f"/weeks/{WEEK}/approval-requests"))["sent"] == 0
+    (link,) = await _links(house)
+
+    for _ in range(3):
+        page = await house.client.get(link, headers=AGENT)
+        assert page.status_code == 200
+    assert "2 timesheets to approve" in page.text
+    assert "Worker 00001 Testcase" in page.text
+    assert "12.71" not in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert (await house.get(f"/timesheets/{first}"))["status"] == "submitted"
+
+    no_reason = await house.client.post(
+        link, data=_fields(page.text, {first: "approve", second: "reject"}), headers=AGENT
+    )
+    assert no_reason.status_code == 422
+    assert "Say why it is not right." in no_reason.text
+    assert (await house.get(f"/timesheets/{first}"))["status"] == "submitted"
+
+    decisions = _fields(
+        page.text,
+        {first: "approve", second: "reject"},
+        **{f"reason_code:{second}": "hours_wrong", f"reason:{second}": "Only <b>three</b> hours"},
+    )
+    done = await house.client.post(link, data=decisions, headers=AGENT)
+    assert done.status_code == 303
+    shown = await house.client.get(done.headers["location"])
+    assert "1 approved." in shown.text
+    assert "1 sent back" in shown.text
+    assert "Only &lt;b&gt;three&lt;/b&gt; hours" in shown.text
+    again = await house.client.post(link, data=decisions, headers=AGENT)
+    assert again.headers["location"].endswith("approved=0&rejected=0")
+
+    story = await house.get(f"/timesheets/{first}")
+    assert story["status"] == "approved"
+    (proof,) = story["evidence"]
+    assert (proof["kind"], proof["by_name"], proof["by_subject"]) == ("client", "Pat Approver", "pat@example.com")
+    assert (proof["ip"], proof["user_agent"]) == ("127.0.0.1", "TestPhone/1.0")
+    assert proof["approval_request_id"] == asked["requests"][0]["approval_request_id"]
+    assert proof["seen_sha256"] in decisions.values()
+    rejected = await house.get(f"/timesheets/{second}")
+    assert (rejected["status"], rejected["reason_code"]) == ("rejected", "hours_wrong")
+    assert [e["data"]["approved_by"] for e in await house.events("timesheet.approved")] == ["client"]
+
+
+async def test_hours_that_changed_since_they_were_shown_are_not_approved(house: Any) -> None:
+    timesheet_id = await house.submitted()
+    await house.post(f"/weeks/{WEEK}/approval-requests")
+    (link,) = await _links(house)
+    page = await house.client.get(link)
+    await house.post(f"/timesheets/{timesheet_id}/reopen")
+    await house.put(f"/timesheets/{timesheet_id}/entries", {"entries": house.five_days("07:00", "16:00")})
+    await house.post(f"/timesheets/{timesheet_id}/submit")
+    answer = await house.client.post(link, data=_fields(page.text, {timesheet_id: "approve"}), headers=AGENT)
+    assert answer.status_code == 409
+    assert "changed since it was shown" in answer.text
+    assert (await house.get(f"/timesheets/{timesheet_id}"))["status"] == "submitted"
+
+
+async def test_links_of_others_are_refused(house: Any, new_house: Any, tmp_path: Any) -> None:
+    await house.submitted()
+    await house.post(f"/weeks/{WEEK}/approval-requests")
+    (link,) = await _links(house)
+    for bad in (link[:-2], link[:-1] + ("A" if link[-1] != "A" else "B"), "/approve/x", "/approve/%00", "/approve/é"):
+        assert (await house.client.get(bad)).status_code == 404
+        assert (await house.client.post(bad, data={"x": "y"})).status_code == 404
+    other = await new_house()
+    foreign = await other.submitted()
+    page = await house.client.get(link)
+    fields = _fields(page.text, {}) | {f"seen:{foreign}": "0", f"decision:{foreign}": "approve"}
+    assert (await house.client.post(link, data=fields, headers=AGENT)).status_code == 303
+    assert (await other.get(f"/timesheets/{foreign}"))["status"] == "submitted"
+    broken = await house.client.post(link, content=b"\xff\xfe", headers=AGENT)
+    assert broken.status_code == 400
+
+
+def test_a_link_expires_and_keeps_its_key(tmp_path: Any) -> None:
+    signer = LinkSigner(tmp_path / "files" / "key")
+    link = Link(UUID(int=1), UUID(int=2), date(2026, 4, 5))
+    token = signer.sign(link, expires_s=1000)
+    assert LinkSigner(tmp_path / "files" / "key").read(token, now_s=1000) == link
+    with pytest.raises(BadLink, match="expired"):
+        signer.read(token, now_s=1001)
+    with pytest.raises(BadLink, match="not one of ours"):
+        LinkSigner(tmp_path / "other").read(token, now_s=1)
+    assert (tmp_path / "files" / "key").stat().st_mode & 0o077 == 0
+
+
+async def test_a_hold_is_shown_where_hours_are_entered(house: Any, clock: ManualClock) -> None:
+    timesheet_id = await house.submitted()
+    await house.post(f"/timesheets/{timesheet_id}/approve")
+    decision = {
+        "agency_id": house.agency_id,
+        "worker_id": house.refs["worker"],
+        "timesheet_id": UUID(timesheet_id),
+        "version": 1,
+        "decided_at": clock.now(),
+        "audit_entry": 1,
+    }
+    reason = Reason(code="right_to_work_missing", blocks=("entry", "pay"), requirement="right_to_work")
+    held = ComplianceHeld(**decision, reasons=(reason,), blocks=("pay",))
+    await _tell(house, held, 2)
+    story = await house.get(f"/timesheets/{timesheet_id}")
+    assert (story["held"], story["holds"][0]["code"]) == (True, "right_to_work_missing")
+    second = await house.draft("second_job")
+    assert (await house.get(f"/timesheets/{second}"))["entry_blocks"][0]["requirement"] == "right_to_work"
+    await _tell(house, ComplianceCleared(**decision), 1)
+    assert (await house.get(f"/timesheets/{timesheet_id}"))["held"] is True
+    await _tell(house, ComplianceCleared(**decision), 3)
+    assert (await house.get(f"/timesheets/{timesheet_id}"))["held"] is False
+
+
+async def _tell(house: Any, data: Any, sequence: int) -> None:
+    async with house.runtime.worker_database.transaction(now=house.runtime.clock.now()) as tx:
+        event = Event(
+            id=UUID(int=sequence),
+            type=data.TYPE,
+            agency_id=data.agency_id,
+            key=data.partition_key(),
+            subject=data.subject(),
+            sequence=sequence,
+            time=house.runtime.clock.now(),
+            data=data,
+            traceparent=None,
+            correlation_id="",
+            record=None,  # type: ignore[arg-type]
+        )
+        await handle(tx, Batch([event]))

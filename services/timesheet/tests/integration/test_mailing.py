@@ -1,0 +1,48 @@
+"""E-mails leave after the commit that wrote them; one that cannot be sent stays and says why."""
+
+from __future__ import annotations
+
+import asyncio
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+
+from timesheet.store.approvals import Mail
+from timesheet.usecases import mailing
+
+pytestmark = pytest.mark.integration
+WEEK = "2026-04-05"
+
+
+async def test_mail_leaves_by_itself_until_told_to_stop(house: Any) -> None:
+    await house.post(f"/weeks/{WEEK}/open")
+    assert (await house.post(f"/weeks/{WEEK}/chase"))["chased"] == 3
+    runtime, stop = house.runtime, asyncio.Event()
+    sending = asyncio.create_task(mailing.send_forever(runtime.worker_database, runtime.clock, runtime.settings, stop))
+    for _ in range(200):
+        if len(list(runtime.settings.mail_dir.glob("hours_missing-*.eml"))) >= 3:
+            break
+        await asyncio.sleep(0.05)
+    stop.set()
+    await asyncio.wait_for(sending, timeout=10)
+    letters = [path.read_text() for path in runtime.settings.mail_dir.glob("hours_missing-*.eml")]
+    assert len([letter for letter in letters if "worker1@example.com" in letter]) == 2
+    assert not list(runtime.settings.mail_dir.glob("*.part"))
+
+
+async def test_mail_that_fails_is_tried_again_and_keeps_its_error(house: Any) -> None:
+    timesheet_id = await house.draft()
+    await house.post(f"/weeks/{WEEK}/chase", {"timesheet_ids": [timesheet_id]})
+    runtime = house.runtime
+
+    def broken(_message: EmailMessage, mail: Mail) -> None:
+        if mail.to_email == "worker1@example.com":
+            raise ConnectionRefusedError("no server here")
+
+    await mailing.send_pending(runtime.worker_database, runtime.clock, broken)
+    async with runtime.worker_database.transaction(now=runtime.clock.now()) as tx:
+        row = (await tx.execute("SELECT * FROM mail WHERE agency_id = :a", a=house.agency_id)).one()
+    assert (row.sent_at, row.attempts) == (None, 1)
+    assert "no server here" in row.error
+    assert await mailing.send_pending(runtime.worker_database, runtime.clock, mailing.deliverer(runtime.settings)) == 1
