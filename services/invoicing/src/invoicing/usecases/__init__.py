@@ -1,0 +1,1 @@
+"""What invoicing does. Keyword-only; handed a transaction; never commits."""

@@ -1,0 +1,74 @@
+"""Decide what may be billed, and tell when the answer for a version changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from invoicing.domain.readiness import Clearance, Readiness, Terms, decide
+from invoicing.store import facts
+from paybill_common.db import Tx
+from paybill_common.envelope import AnyEvent
+from paybill_contracts.base import Reason
+from paybill_contracts.events import BillHeld, BillReady
+
+
+async def redecide(tx: Tx, *, keys: Sequence[facts.Key], causes: Mapping[facts.Key, AnyEvent] | None = None) -> int:
+    """Decide these timesheets again and emit bill.ready or bill.held where the state of a version changed.
+
+    A version that is billed already keeps its state: a later hold is compliance's alert, not ours to undo.
+    Returns how many changed.
+    """
+    unique = sorted(set(keys))
+    if not unique:
+        return 0
+    changed: list[tuple[Any, Readiness]] = []
+    for row in await facts.undecided_inputs(tx, unique):
+        if row.billed_version == row.version:
+            continue
+        found = _decide(row)
+        if (row.decided_version, row.state, row.reasons) != (row.version, found.state, list(found.reasons)):
+            changed.append((row, found))
+    if not changed:
+        return 0
+    sequences = await facts.store_states(
+        tx,
+        [
+            (row.agency_id, row.timesheet_id, row.version, found.state, json.dumps(found.reasons, sort_keys=True))
+            for row, found in changed
+        ],
+    )
+    for row, found in changed:
+        key = (row.agency_id, row.timesheet_id)
+        common: dict[str, Any] = {
+            "agency_id": row.agency_id,
+            "worker_id": row.worker_id,
+            "timesheet_id": row.timesheet_id,
+            "version": row.version,
+            "client_id": row.client_id,
+            "minutes": row.billable_minutes,
+            "charge_gbp": row.charge_gbp,
+            "decided_at": tx.now,
+        }
+        event: BillReady | BillHeld
+        if found.state == "ready":
+            event = BillReady(**common)
+        else:
+            event = BillHeld(**common, reasons=tuple(Reason.model_validate(reason) for reason in found.reasons))
+        tx.emit(event, sequence=sequences[key], cause=(causes or {}).get(key))
+    return len(changed)
+
+
+async def redecide_clients(tx: Tx, *, agency_id: UUID, clients: Sequence[UUID]) -> int:
+    """Decide the unbilled timesheets of these clients again, because their terms changed."""
+    return await redecide(tx, keys=await facts.unbilled_of_clients(tx, agency_id=agency_id, clients=clients))
+
+
+def _decide(row: Any) -> Readiness:
+    return decide(
+        clearance=Clearance(row.blocks_bill, row.clearance_reasons) if row.has_clearance else None,
+        terms=Terms(row.po_required, row.terms_purchase_order) if row.has_terms else None,
+        purchase_order=row.purchase_order,
+    )
