@@ -1,0 +1,178 @@
+"""What people record: requirements, documents, umbrellas, releases. Each change decides again whatever hangs on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from compliance.domain.decide import Decision
+from compliance.store import audit, facts
+from compliance.usecases.deciding import decide_weeks, emit
+from paybill_common.db import Tx
+from paybill_common.http.problems import conflict, not_found
+
+
+@dataclass(frozen=True)
+class NewDocument:
+    """A document as recorded. Dates are inclusive."""
+
+    document_id: UUID
+    worker_id: UUID
+    requirement: str
+    valid_from: date
+    expires_on: date | None
+    external_id: str | None
+
+
+async def record_documents(tx: Tx, *, agency_id: UUID, documents: Sequence[NewDocument], by: str) -> int:
+    """Store documents and lift the holds that waited for them. Recording one again replaces it. Returns changed decisions."""
+    await facts.lock_workers(tx, [(agency_id, d.worker_id) for d in documents])
+    await tx.execute(
+        """
+        INSERT INTO document (agency_id, document_id, worker_id, requirement, valid_from, expires_on, external_id,
+                              recorded_at, recorded_by)
+        SELECT :agency, i, w, r, f, e, x, :now, :by
+        FROM unnest(CAST(:ids AS uuid[]), CAST(:workers AS uuid[]), CAST(:requirements AS text[]),
+                    CAST(:froms AS date[]), CAST(:expiries AS date[]), CAST(:externals AS text[]))
+             AS t(i, w, r, f, e, x)
+        ON CONFLICT (agency_id, document_id) DO UPDATE SET
+            worker_id = EXCLUDED.worker_id, requirement = EXCLUDED.requirement, valid_from = EXCLUDED.valid_from,
+            expires_on = EXCLUDED.expires_on, external_id = EXCLUDED.external_id,
+            recorded_at = EXCLUDED.recorded_at, recorded_by = EXCLUDED.recorded_by
+        """,
+        agency=agency_id,
+        now=tx.now,
+        by=by,
+        ids=[d.document_id for d in documents],
+        workers=[d.worker_id for d in documents],
+        requirements=[d.requirement for d in documents],
+        froms=[d.valid_from for d in documents],
+        expiries=[d.expires_on for d in documents],
+        externals=[d.external_id for d in documents],
+    )
+    await audit.append(
+        tx,
+        [
+            audit.Unsealed(
+                agency_id,
+                by,
+                "document_recorded",
+                d.worker_id,
+                {
+                    "document_id": str(d.document_id),
+                    "requirement": d.requirement,
+                    "valid_from": d.valid_from.isoformat(),
+                    "expires_on": d.expires_on.isoformat() if d.expires_on else None,
+                },
+            )
+            for d in documents
+        ],
+    )
+    weeks = await facts.decisions(tx, worker_ids=sorted({d.worker_id for d in documents}), agency_id=agency_id)
+    return await decide_weeks(tx, weeks=weeks, actor=by)
+
+
+async def set_umbrellas(tx: Tx, *, agency_id: UUID, umbrellas: Sequence[tuple[UUID, str, str | None]], by: str) -> int:
+    """Put umbrellas (payee, status, external id) on the register and decide the weeks that they are paid for."""
+    await tx.execute(
+        """
+        INSERT INTO umbrella (agency_id, payee_id, status, external_id, changed_at, changed_by)
+        SELECT :agency, p, s, x, :now, :by
+        FROM unnest(CAST(:payees AS uuid[]), CAST(:statuses AS text[]), CAST(:externals AS text[])) AS t(p, s, x)
+        ON CONFLICT (agency_id, payee_id) DO UPDATE SET status = EXCLUDED.status, external_id = EXCLUDED.external_id,
+            changed_at = EXCLUDED.changed_at, changed_by = EXCLUDED.changed_by
+        """,
+        agency=agency_id,
+        now=tx.now,
+        by=by,
+        payees=[p for p, _, _ in umbrellas],
+        statuses=[s for _, s, _ in umbrellas],
+        externals=[x for _, _, x in umbrellas],
+    )
+    await audit.append(
+        tx, [audit.Unsealed(agency_id, by, f"umbrella_{status}", payee, {}) for payee, status, _ in umbrellas]
+    )
+    changed = 0
+    for payee, _, _ in umbrellas:
+        weeks = await facts.decisions(tx, payee_id=payee, agency_id=agency_id)
+        await facts.lock_workers(tx, [(row.agency_id, row.week.worker_id) for row in weeks])
+        changed += await decide_weeks(
+            tx, weeks=await facts.decisions(tx, payee_id=payee, agency_id=agency_id), actor=by
+        )
+    return changed
+
+
+async def set_requirement(
+    tx: Tx, *, agency_id: UUID, code: str, title: str, blocks: Sequence[str], external_id: str | None, by: str
+) -> int:
+    """Create or change a requirement of the agency and decide its weeks again."""
+    await tx.execute(
+        """
+        INSERT INTO requirement (agency_id, code, title, blocks, external_id)
+        VALUES (:agency, :code, :title, CAST(:blocks AS text[]), :external)
+        ON CONFLICT (agency_id, code) DO UPDATE SET title = EXCLUDED.title, blocks = EXCLUDED.blocks,
+            external_id = EXCLUDED.external_id
+        """,
+        agency=agency_id,
+        code=code,
+        title=title,
+        blocks=list(blocks),
+        external=external_id,
+    )
+    await audit.append(
+        tx, [audit.Unsealed(agency_id, by, "requirement_set", agency_id, {"code": code, "blocks": list(blocks)})]
+    )
+    return await _decide_agency(tx, agency_id=agency_id, client_id=None, by=by)
+
+
+async def set_client_requirement(
+    tx: Tx, *, agency_id: UUID, client_id: UUID, code: str, required: bool, blocks: Sequence[str], by: str
+) -> int:
+    """Override a requirement for one client: not asked for, or with other consequences."""
+    known = await tx.execute("SELECT 1 FROM requirement WHERE agency_id = :a AND code = :c", a=agency_id, c=code)
+    if known.first() is None:
+        raise not_found("requirement", code)
+    await tx.execute(
+        """
+        INSERT INTO client_requirement (agency_id, client_id, code, required, blocks)
+        VALUES (:agency, :client, :code, :required, CAST(:blocks AS text[]))
+        ON CONFLICT (agency_id, client_id, code) DO UPDATE SET required = EXCLUDED.required, blocks = EXCLUDED.blocks
+        """,
+        agency=agency_id,
+        client=client_id,
+        code=code,
+        required=required,
+        blocks=list(blocks),
+    )
+    detail: dict[str, Any] = {"code": code, "required": required, "blocks": list(blocks)}
+    await audit.append(tx, [audit.Unsealed(agency_id, by, "client_requirement_set", client_id, detail)])
+    return await _decide_agency(tx, agency_id=agency_id, client_id=client_id, by=by)
+
+
+async def release(tx: Tx, *, agency_id: UUID, timesheet_id: UUID, by: str, reason: str) -> int:
+    """A named person releases a hold with a reason: this version is cleared and stays so. Returns the audit entry."""
+    found = await facts.decisions(tx, timesheet_ids=[timesheet_id], agency_id=agency_id)
+    if not found:
+        raise not_found("timesheet", timesheet_id)
+    await facts.lock_workers(tx, [(agency_id, found[0].week.worker_id)])
+    (row,) = await facts.decisions(tx, timesheet_ids=[timesheet_id], agency_id=agency_id)
+    if not row.blocks:
+        raise conflict(
+            "not_held", f"Timesheet {timesheet_id} version {row.version} is not held: there is nothing to release."
+        )
+    cleared = Decision((), ())
+    await facts.save_decisions(tx, [(row, cleared)], now=tx.now)
+    await facts.mark_released(tx, agency_id=agency_id, timesheet_id=timesheet_id, by=by, reason=reason)
+    detail = {"version": row.version, "reason": reason, "findings": row.findings}
+    (entry,) = await audit.append(tx, [audit.Unsealed(agency_id, by, "released", timesheet_id, detail)])
+    emit(tx, row=row, decision=cleared, entry=entry, released=True)
+    return entry.number
+
+
+async def _decide_agency(tx: Tx, *, agency_id: UUID, client_id: UUID | None, by: str) -> int:
+    weeks = await facts.decisions(tx, agency_id=agency_id, client_id=client_id)
+    await facts.lock_workers(tx, [(row.agency_id, row.week.worker_id) for row in weeks])
+    return await decide_weeks(tx, weeks=await facts.decisions(tx, agency_id=agency_id, client_id=client_id), actor=by)

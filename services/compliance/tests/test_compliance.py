@@ -1,0 +1,278 @@
+"""Compliance on real Postgres: events in, decisions out, evidence through the public door."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from uuid import UUID
+
+import httpx
+import pytest
+
+from compliance.app import SPEC
+from paybill_common.bus import Outgoing
+from paybill_common.envelope import encode
+from paybill_common.ids import new_id
+from paybill_common.migrations import differences
+from paybill_contracts import event_class
+from paybill_contracts.timesheet import TimesheetAmended, TimesheetApproved
+from paybill_contracts.topics import contracts_root
+
+pytestmark = pytest.mark.integration
+
+
+def approved(
+    agency: UUID, worker: UUID, *, timesheet: UUID | None = None, version: int = 3, **changes: object
+) -> TimesheetApproved:
+    path = contracts_root() / "examples" / "paybill.timesheet.approved.v1.json"
+    data = json.loads(path.read_text())["data"] | {
+        "agency_id": agency,
+        "worker_id": worker,
+        "timesheet_id": timesheet or new_id(),
+        "version": version,
+    }
+    return TimesheetApproved.model_validate(data | changes)
+
+
+class Service:
+    """The service's consumer and client on one agency."""
+
+    def __init__(self, runtime, client: httpx.AsyncClient, bus, keys) -> None:  # type: ignore[no-untyped-def]
+        self.agency = new_id()
+        self.runtime, self.client, self.bus, self.keys = runtime, client, bus, keys
+        self.base = f"/v1/agencies/{self.agency}"
+
+    async def feed(self, *events, sequence: int = 1) -> None:  # type: ignore[no-untyped-def]
+        for data in events:
+            text = encode(
+                data,
+                event_id=new_id(),
+                source="timesheet",
+                sequence=getattr(data, "version", sequence),
+                time=datetime(2026, 4, 7, tzinfo=UTC),
+                traceparent=None,
+                correlation_id="test",
+            )
+            self.bus.append(Outgoing(data.TOPIC, data.partition_key(), text))
+        while (await self.consumer.step()).polled:
+            pass
+
+    async def emitted(self) -> list[tuple[str, dict[str, object]]]:
+        async with self.runtime.worker_database.transaction(now=self.runtime.clock.now()) as tx:
+            rows = await tx.execute(
+                "SELECT payload FROM outbox WHERE agency_id = :a AND topic = 'paybill.compliance' ORDER BY id",
+                a=self.agency,
+            )
+            events = [json.loads(row.payload) for row in rows]
+        return [(event["type"].split(".")[2], event["data"]) for event in events]
+
+    async def call(self, method: str, path: str, body: object = None, status: int = 200, **headers: str):  # type: ignore[no-untyped-def]
+        response = await self.client.request(
+            method, self.base + path, json=body, headers=self.keys.headers(self.agency) | headers
+        )
+        assert response.status_code == status, response.text
+        return response.json()
+
+
+@pytest.fixture
+async def service(runtime_of, client_of, memory_bus, keys) -> Service:  # type: ignore[no-untyped-def]
+    runtime = runtime_of(SPEC)
+    made = Service(runtime, await client_of(runtime), memory_bus, keys)
+    made.consumer = runtime.consumer()  # type: ignore[attr-defined]
+    await made.consumer.start()  # type: ignore[attr-defined]
+    return made
+
+
+def document(worker: UUID, **changes: object) -> dict[str, object]:
+    return {
+        "document_id": str(new_id()),
+        "worker_id": str(worker),
+        "requirement": "right_to_work",
+        "valid_from": "2026-01-01",
+        **changes,
+    }
+
+
+async def test_an_approved_week_without_evidence_is_held_and_lifts_when_the_document_arrives(service: Service) -> None:
+    worker = new_id()
+    week = approved(service.agency, worker)
+    await service.feed(week)
+    holds = await service.call("GET", "/holds")
+    assert [(h["timesheet_id"], h["blocks"], h["pay_gbp"]) for h in holds["items"]] == [
+        (str(week.timesheet_id), ["pay", "bill"], "476.63")
+    ]
+    receipt = await service.call("POST", "/documents", document(worker), status=201)
+    assert receipt["decisions_changed"] == 1
+    assert [kind for kind, _ in await service.emitted()] == ["held", "cleared"]
+    assert (await service.call("GET", "/holds"))["items"] == []
+
+
+async def test_a_decision_is_made_once_however_often_the_event_comes(service: Service) -> None:
+    week = approved(service.agency, new_id())
+    await service.feed(week, week)
+    await service.feed(week)
+    assert [kind for kind, _ in await service.emitted()] == ["held"]
+
+
+async def test_an_amended_version_is_decided_anew_and_a_release_does_not_carry_over(service: Service) -> None:
+    worker, timesheet = new_id(), new_id()
+    week = approved(service.agency, worker, timesheet=timesheet)
+    await service.feed(week)
+    released = await service.call("POST", f"/holds/{timesheet}/release", {"reason": "passport seen in branch"})
+    assert released["audit_entry"] > 0
+    amended = TimesheetAmended.model_validate(
+        week.model_dump() | {"version": 4, "amends_version": 3, "reason_code": "break_not_taken"}
+    )
+    await service.feed(amended)
+    assert [(kind, data["version"]) for kind, data in await service.emitted()] == [
+        ("held", 3),
+        ("cleared", 3),
+        ("held", 4),
+    ]
+
+
+async def test_a_release_needs_a_hold_a_reason_and_the_scope(service: Service) -> None:
+    worker = new_id()
+    week = approved(service.agency, worker)
+    await service.call("POST", f"/holds/{week.timesheet_id}/release", {"reason": "seen in branch"}, status=404)
+    await service.call("POST", "/documents", document(worker), status=201)
+    await service.feed(week)
+    problem = await service.call(
+        "POST", f"/holds/{week.timesheet_id}/release", {"reason": "seen in branch"}, status=409
+    )
+    assert problem["code"] == "not_held"
+    await service.call("POST", f"/holds/{week.timesheet_id}/release", {"reason": "x"}, status=422)
+    response = await service.client.post(
+        f"{service.base}/holds/{week.timesheet_id}/release",
+        json={"reason": "seen in branch"},
+        headers=service.keys.headers(service.agency, scopes={"read"}),
+    )
+    assert (response.status_code, response.json()["code"]) == (403, "scope_missing")
+
+
+async def test_umbrella_pay_waits_for_the_register(service: Service) -> None:
+    worker, umbrella = new_id(), new_id()
+    await service.call("POST", "/documents", document(worker), status=201)
+    await service.feed(approved(service.agency, worker, pay_basis="umbrella", payee_id=umbrella))
+    changed = await service.call("PUT", f"/umbrellas/{umbrella}", {"status": "approved"})
+    assert changed["decisions_changed"] == 1
+    await service.call("PUT", f"/umbrellas/{umbrella}", {"status": "removed"})
+    emitted = await service.emitted()
+    assert [(kind, data.get("blocks")) for kind, data in emitted] == [
+        ("held", ["pay"]),
+        ("cleared", None),
+        ("held", ["pay"]),
+    ]
+
+
+async def test_a_client_can_ask_for_more_or_for_less(service: Service) -> None:
+    worker = new_id()
+    week = approved(service.agency, worker)
+    await service.call("PUT", "/requirements/right_to_work", {"title": "Right to work", "blocks": ["pay", "bill"]})
+    await service.call("PUT", "/requirements/dbs", {"title": "DBS check", "blocks": []})
+    await service.call("POST", "/documents", document(worker), status=201)
+    await service.feed(week)
+    changed = await service.call(
+        "PUT", f"/clients/{week.client_id}/requirements/dbs", {"required": True, "blocks": ["bill"]}
+    )
+    assert changed["decisions_changed"] == 1
+    assert (await service.emitted())[-1][1]["blocks"] == ["bill"]
+    await service.call("PUT", f"/clients/{week.client_id}/requirements/dbs", {"required": False})
+    assert (await service.emitted())[-1][0] == "cleared"
+
+
+async def test_the_audit_chain_verifies_and_shows_tampering(service: Service) -> None:
+    worker = new_id()
+    await service.feed(approved(service.agency, worker))
+    await service.call("POST", "/documents", document(worker), status=201)
+    result = await service.call("GET", "/audit/verify")
+    assert result["intact"]
+    assert result["entries"] == 3
+    entries = await service.call("GET", "/audit")
+    assert [entry["action"] for entry in entries] == ["held", "document_recorded", "cleared"]
+
+
+async def test_nobody_but_the_owner_can_change_the_audit_trail(service: Service) -> None:
+    await service.feed(approved(service.agency, new_id()))
+    for database in (service.runtime.worker_database, service.runtime.api_database):
+        with pytest.raises(Exception, match="permission denied"):
+            async with database.transaction(now=service.runtime.clock.now(), agencies=[service.agency]) as tx:
+                await tx.execute("UPDATE audit_entry SET actor = 'nobody'")
+
+
+async def test_another_agency_sees_nothing(service: Service) -> None:
+    worker = new_id()
+    await service.feed(approved(service.agency, worker))
+    other = new_id()
+    headers = service.keys.headers(other)
+    refused = await service.client.get(f"{service.base}/holds", headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (403, "agency_not_yours")
+    own = await service.client.get(f"/v1/agencies/{other}/holds", headers=headers)
+    assert own.json()["items"] == []
+    assert (await service.client.get(f"/v1/agencies/{other}/workers/{worker}", headers=headers)).status_code == 404
+
+
+async def test_the_same_key_and_body_gives_the_first_answer_and_another_body_is_refused(service: Service) -> None:
+    body = document(new_id())
+    first = await service.client.post(
+        f"{service.base}/documents", json=body, headers=service.keys.headers(service.agency) | {"Idempotency-Key": "k1"}
+    )
+    again = await service.client.post(
+        f"{service.base}/documents", json=body, headers=service.keys.headers(service.agency) | {"Idempotency-Key": "k1"}
+    )
+    assert (first.status_code, again.status_code, again.headers["Idempotency-Replayed"]) == (201, 201, "true")
+    assert again.json() == first.json()
+    other = await service.call("POST", "/documents", document(new_id()), status=409, **{"Idempotency-Key": "k1"})
+    assert other["code"] == "idempotency_key_reused"
+
+
+async def test_bad_input_is_a_problem_that_names_the_field(service: Service) -> None:
+    problem = await service.call("POST", "/documents", document(new_id(), valid_from="2026-13-01"), status=422)
+    assert problem["errors"][0]["pointer"] == "#/valid_from"
+    problem = await service.call("POST", "/documents", document(new_id(), expires_on="2025-01-01"), status=422)
+    assert "before valid_from" in problem["detail"]
+    anonymous = await service.client.get(f"{service.base}/holds")
+    assert (anonymous.status_code, anonymous.json()["code"]) == (401, "token_missing")
+    broken = await service.client.post(
+        f"{service.base}/documents",
+        content=b'{"worker_id": "\xff"}',
+        headers=service.keys.headers(service.agency) | {"Content-Type": "application/json"},
+    )
+    assert broken.status_code in (400, 422)
+    large = await service.client.post(
+        f"{service.base}/documents", content=b"x" * 10_000_000, headers=service.keys.headers(service.agency)
+    )
+    assert (large.status_code, large.json()["code"]) == (413, "body_too_large")
+
+
+async def test_a_worker_shows_what_blocks_new_hours(service: Service) -> None:
+    worker = new_id()
+    await service.feed(approved(service.agency, worker))
+    assert (await service.call("GET", f"/workers/{worker}"))["entry_blocked_by"] == ["right_to_work"]
+    await service.call("POST", "/documents", document(worker, expires_on="2026-04-20"), status=201)
+    shown = await service.call("GET", f"/workers/{worker}")
+    assert (shown["entry_blocked_by"], len(shown["documents"])) == ([], 1)
+    assert len(await service.call("GET", "/expiring?within_days=30")) == 1
+    assert await service.call("GET", "/expiring?within_days=5") == []
+
+
+async def test_evidence_opens_as_it_was_uploaded_and_only_pictures_and_pdfs_are_taken(service: Service) -> None:
+    body = document(new_id())
+    await service.call("POST", "/documents", body, status=201)
+    url = f"{service.base}/documents/{body['document_id']}/file"
+    headers = service.keys.headers(service.agency)
+    assert (await service.client.put(url, files={"file": ("x.exe", b"MZ")}, headers=headers)).status_code == 422
+    pdf = b"%PDF-1.7 fictional passport"
+    assert (await service.client.put(url, files={"file": ("p.pdf", pdf)}, headers=headers)).status_code == 201
+    assert (await service.client.get(url, headers=headers)).content == pdf
+
+
+def test_models_and_migrations_agree(migrated) -> None:  # type: ignore[no-untyped-def]
+    urls = migrated(SPEC)
+    assert differences(SPEC.migrations, urls.owner, SPEC.metadata) == []
+
+
+def test_the_subscription_knows_every_event_of_its_topics() -> None:
+    subscription = SPEC.subscription(None)  # type: ignore[arg-type]
+    assert subscription is not None
+    assert event_class("paybill.timesheet.approved.v1") in subscription.handles
