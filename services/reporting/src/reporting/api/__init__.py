@@ -1,0 +1,1 @@
+"""The JSON API, the token endpoint and the operations UI."""

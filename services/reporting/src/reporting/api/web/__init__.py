@@ -1,0 +1,1 @@
+"""The operations UI: server-rendered pages, their fragments, live numbers and exports."""

@@ -1,0 +1,445 @@
+"""The week page, its tie-out, its margin, and the bureau's page of all agencies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from paybill_common.clock import london_date
+from paybill_common.money import to_pence
+from reporting.api.web.context import newest_week, now, page, reading, redirect, visitor
+from reporting.api.web.route import PageRoute
+from reporting.api.weeks import sunday
+from reporting.domain import pictures, show, words
+from reporting.store import lists
+from reporting.store import week as store
+from reporting.usecases.week import Week, read_week
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+WeekPath = Annotated[date, Path(ge=date(2000, 1, 2), le=date(2100, 12, 26))]
+By = Annotated[Literal["client", "consultant", "branch"], Query()]
+PAYDAY_DAYS = 5
+"""A week is paid on the Friday after it."""
+
+
+@dataclass(frozen=True)
+class Step:
+    tone: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Act:
+    key: str
+    href: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Queue:
+    """One thing that waits: how much of it, since when, and what to press."""
+
+    key: str
+    words: str
+    remedy: str
+    tone: str
+    timesheets: int
+    pay_gbp: Decimal | None
+    charge_gbp: Decimal | None
+    longest: timedelta | None
+    strip: str
+    href: str
+    action: str
+    command: str = ""
+    scope: str = ""
+    live: str = ""
+
+
+@router.get("/")
+async def front(request: Request) -> Response:
+    """To the one agency's week, or to all agencies."""
+    who = await visitor(request)
+    if len(who.agencies) == 1:
+        return redirect(f"/agencies/{who.agencies[0].agency_id}")
+    return redirect("/bureau")
+
+
+@router.get("/agencies/{agency_id}")
+async def agency_front(request: Request, agency_id: UUID) -> Response:
+    """To the agency's newest week."""
+    who = await visitor(request)
+    who.agency(agency_id)
+    async with reading(request, agency_id) as tx:
+        week = await newest_week(tx, request, agency_id)
+    return redirect(f"/agencies/{agency_id}/weeks/{week}")
+
+
+@router.get("/agencies/{agency_id}/weeks/{week_ending}")
+async def week_page(request: Request, agency_id: UUID, week_ending: WeekPath, by: By = "client") -> Response:
+    """What is not paid or billed yet, why, and what to press."""
+    who = await visitor(request)
+    who.agency(agency_id)
+    week = sunday(week_ending)
+    async with reading(request, agency_id) as tx:
+        found = await read_week(tx, agency_id=agency_id, week_ending=week)
+        held = await store.blocks(tx, agency_id=agency_id, week_ending=week)
+        ages = await store.ages(tx, agency_id=agency_id, week_ending=week)
+        oldest = await store.oldest(tx, agency_id=agency_id, week_ending=week)
+        margins = await store.margin(tx, agency_id=agency_id, week_ending=week, by=by, most=12)
+    base = f"/agencies/{agency_id}/weeks/{week}"
+    links = stage_links(base)
+    return await page(
+        request,
+        who,
+        "week.html",
+        agency_id=agency_id,
+        week_ending=week,
+        found=found,
+        steps=steps_of(found),
+        actions=actions_of(found, base),
+        funnel=pictures.funnel(_stages(found, links), title=_funnel_words(found)).replace(
+            'class="chart"', 'class="chart funnel-picture"', 1
+        ),
+        links=links,
+        queues=_queues(found, held, ages, base, now(request)),
+        by=by,
+        margins=margins,
+        margin_bars=margin_bars(margins, by=by, base=base),
+        oldest=oldest,
+        waits_for=waits_for,
+    )
+
+
+def stage_links(base: str) -> dict[str, str]:
+    """Where each stage's number leads: to what it is made of."""
+    return {
+        "submitted": f"{base}/timesheets",
+        "approved": f"{base}/timesheets?status=approved",
+        "cleared": f"{base}/timesheets?status=approved",
+        "paid": f"{base}/timesheets?pay_state=paid",
+        "billed": f"{base}/timesheets?bill_state=billed",
+        "cash": f"{base}/invoices",
+    }
+
+
+def _stages(found: Week, links: dict[str, str]) -> list[pictures.Stage]:
+    return [
+        pictures.Stage(
+            label=stage.label,
+            value=max(0, to_pence(stage.amount_gbp)),
+            text=show.money(stage.amount_gbp),
+            under=(
+                f"{show.count(stage.timesheets)} invoices"
+                if stage.key == "cash"
+                else f"{show.count(stage.timesheets)} sheets, {show.hours(stage.minutes)} h"
+            ),
+            href=links[stage.key],
+            key=f"stage_{stage.key}",
+        )
+        for stage in found.funnel
+    ]
+
+
+def _funnel_words(found: Week) -> str:
+    return "The week's funnel: " + "; ".join(
+        f"{stage.label.lower()} {show.pounds(stage.amount_gbp)}" for stage in found.funnel
+    )
+
+
+def steps_of(found: Week) -> list[Step]:
+    """The steps of the week, and how far it is."""
+    runs, invoiced = found.pay_runs, found.invoice_runs
+    cut = found.cut_off
+    return [
+        Step("done", f"Cut off {show.moment(cut.cut_off_at)}") if cut else Step("waiting", "Not cut off yet"),
+        Step("done", f"Pay run closed {show.moment(runs[0].closed_at)}") if runs else Step("waiting", "Pay run open"),
+        Step("done", f"{show.count(found.runs.payments)} payments instructed")
+        if found.runs.payments
+        else Step("waiting", "No payment file yet"),
+        Step("done", f"Invoices issued {show.moment(invoiced[0].closed_at)}")
+        if invoiced
+        else Step("waiting", "Invoices not issued"),
+    ]
+
+
+def actions_of(found: Week, base: str) -> list[Act]:
+    """What to press next; the first is the primary one."""
+    acts: list[Act] = []
+    if not found.totals.expected:
+        return acts
+    if not found.pay_runs:
+        acts.append(Act("pay", f"{base}/pay", "Close pay run…"))
+    elif not found.runs.payments:
+        acts.append(Act("pay", f"{base}/pay#file", "Prepare payment file…"))
+    if found.totals.bill_ready:
+        acts.append(Act("invoices", f"{base}/invoices#issue", "Issue invoices…"))
+    return acts or [Act("invoices", f"{base}/invoices", "See the invoices")]
+
+
+def waits_for(row: Any) -> words.State:
+    """What a timesheet waits for, in one word."""
+    if row.status != "approved":
+        return words.STATUS[row.status]
+    for state, known in ((row.pay_state, words.PAY_STATE), (row.bill_state, words.BILL_STATE)):
+        if state in ("held", "clearing", "waiting"):
+            return known[state]
+    return words.PAY_STATE[row.pay_state]
+
+
+def _queues(found: Week, held: list[Any], ages: list[Any], base: str, at: Any) -> list[Queue]:
+    t = found.totals
+    by_queue = {row.queue: row for row in ages}
+
+    def queue(key: str, aged: str, **values: Any) -> Queue:
+        row = by_queue.get(aged)
+        strip = ""
+        if row is not None:
+            parts = [
+                ("under 4 hours", row.fresh, "fresh"),
+                ("under a day", row.today, "today"),
+                ("under two days", row.yesterday, "yesterday"),
+                ("longer", row.older, "older"),
+            ]
+            said = ", ".join(f"{number} {label}" for label, number, _ in parts if number)
+            strip = pictures.strip(parts, title=f"{values['words']}: {said}")
+        longest = at - row.oldest_at if row is not None and row.oldest_at else None
+        return Queue(key=key, strip=strip, longest=longest, **values)
+
+    queues = []
+    if t.not_sent:
+        queues.append(
+            queue(
+                "expected",
+                "expected",
+                words="Hours not sent",
+                remedy="The worker or client has not sent the hours.",
+                tone="waiting",
+                timesheets=t.not_sent,
+                pay_gbp=None,
+                charge_gbp=None,
+                href=f"{base}/timesheets?status=expected&sort=age",
+                action="Chase",
+                command="chase",
+                scope="write",
+                live="not_sent",
+            )
+        )
+    if t.unapproved:
+        queues.append(
+            queue(
+                "submitted",
+                "submitted",
+                words="Waits for the client's approval",
+                remedy="Send each approver one link, or approve with the agency's own evidence.",
+                tone="waiting",
+                timesheets=t.unapproved,
+                pay_gbp=t.unapproved_pay_gbp,
+                charge_gbp=t.unapproved_charge_gbp,
+                href=f"{base}/timesheets?status=submitted&sort=age",
+                action="Send links",
+                command="approval-requests",
+                scope="write",
+                live="unapproved",
+            )
+        )
+    if t.rejected_open:
+        queues.append(
+            queue(
+                "rejected",
+                "rejected",
+                words="Rejected, to be corrected",
+                remedy="The hours must be corrected and sent again.",
+                tone="blocked",
+                timesheets=t.rejected_open,
+                pay_gbp=None,
+                charge_gbp=t.rejected_charge_gbp,
+                href=f"{base}/timesheets?status=rejected&sort=age",
+                action="Open",
+                live="rejected_open",
+            )
+        )
+    for index, group in enumerate(held):
+        clearing = group.code == "awaiting_clearance"
+        queues.append(
+            queue(
+                f"held-{index}",
+                "clearing" if clearing else "held",
+                words=words.reason({"code": group.code, "requirement": group.requirement}),
+                remedy=words.remedy(group.code),
+                tone="waiting" if clearing else "blocked",
+                timesheets=group.timesheets,
+                pay_gbp=group.pay_gbp,
+                charge_gbp=group.charge_gbp,
+                href=f"{base}/holds?reason={group.code}",
+                action="Lift",
+            )
+        )
+    if t.waiting:
+        queues.append(
+            queue(
+                "waiting",
+                "waiting",
+                words="Being calculated or charged",
+                remedy="Cleared, and pay or billing has not answered yet. If it lasts, look at system health.",
+                tone="waiting",
+                timesheets=t.waiting,
+                pay_gbp=None,
+                charge_gbp=None,
+                href=f"{base}/timesheets?pay_state=waiting",
+                action="Open",
+                live="waiting",
+            )
+        )
+    if t.drafted:
+        queues.append(
+            queue(
+                "draft",
+                "draft",
+                words="In the draft, waits for the pay run",
+                remedy="Nothing is wrong: closing the pay run pays it.",
+                tone="waiting",
+                timesheets=t.drafted,
+                pay_gbp=t.drafted_gbp,
+                charge_gbp=None,
+                href=f"{base}/timesheets?pay_state=draft",
+                action="Pay run",
+                live="drafted",
+            )
+        )
+    if t.bill_ready:
+        queues.append(
+            queue(
+                "ready",
+                "ready",
+                words="Ready to bill, waits for the invoice run",
+                remedy="Nothing is wrong: issuing invoices bills it.",
+                tone="waiting",
+                timesheets=t.bill_ready,
+                pay_gbp=None,
+                charge_gbp=t.bill_ready_gbp,
+                href=f"{base}/invoices#issue",
+                action="Invoices",
+                live="bill_ready",
+            )
+        )
+    return queues
+
+
+def margin_bars(rows: list[Any], *, by: str, base: str, width: int = 760) -> str:
+    """Margin by client, consultant or branch as sorted bars, last week's mark on each."""
+    if not rows:
+        return ""
+    items = [
+        pictures.Bar(
+            label=row.name,
+            value=to_pence(row.margin_gbp),
+            text=f"{show.money(row.margin_gbp)}  {show.percent(row.margin_gbp, row.charge_gbp)}",
+            mark=to_pence(row.before_margin_gbp) if row.before_charge_gbp else None,
+            href=f"{base}/timesheets?{by}_id={row.id}&sort=-margin" if row.id else None,
+        )
+        for row in rows[:12]
+    ]
+    said = "; ".join(f"{item.label} {item.text}" for item in items[:5])
+    return pictures.bars(items, title=f"Margin by {by}, largest first: {said}", width=width)
+
+
+@router.get("/agencies/{agency_id}/weeks/{week_ending}/tie-out")
+async def tie_out_page(request: Request, agency_id: UUID, week_ending: WeekPath) -> Response:
+    """The tie-out, what differs, and how it is counted."""
+    who = await visitor(request)
+    who.agency(agency_id)
+    week = sunday(week_ending)
+    async with reading(request, agency_id) as tx:
+        found = await read_week(tx, agency_id=agency_id, week_ending=week)
+    return await page(request, who, "tie_out.html", agency_id=agency_id, week_ending=week, found=found)
+
+
+@router.get("/agencies/{agency_id}/weeks/{week_ending}/margin")
+async def margin_page(request: Request, agency_id: UUID, week_ending: WeekPath, by: By = "client") -> Response:
+    """From charge to margin, and by whom."""
+    who = await visitor(request)
+    who.agency(agency_id)
+    week = sunday(week_ending)
+    async with reading(request, agency_id) as tx:
+        totals = await store.totals(tx, agency_id=agency_id, week_ending=week)
+        parts = await store.cost_parts(tx, agency_id=agency_id, week_ending=week)
+        rows = await store.margin(tx, agency_id=agency_id, week_ending=week, by=by)
+    steps = waterfall_steps(totals, parts)
+    return await page(
+        request,
+        who,
+        "margin.html",
+        agency_id=agency_id,
+        week_ending=week,
+        by=by,
+        rows=rows,
+        steps=steps,
+        waterfall=pictures.waterfall(
+            steps, title="From charge to margin: " + "; ".join(f"{step.label} {step.text}" for step in steps)
+        )
+        if totals.costed
+        else "",
+        bars=margin_bars(rows, by=by, base=f"/agencies/{agency_id}/weeks/{week}", width=960),
+        total={
+            "charge": sum((row.charge_gbp for row in rows), Decimal(0)),
+            "pay": sum((row.pay_gbp for row in rows), Decimal(0)),
+            "cost": sum((row.cost_gbp for row in rows), Decimal(0)),
+            "margin": sum((row.margin_gbp for row in rows), Decimal(0)),
+            "before": sum((row.before_margin_gbp for row in rows), Decimal(0)),
+        },
+    )
+
+
+def waterfall_steps(totals: Any, parts: Any) -> list[pictures.Step]:
+    """Charge, each cost, margin. What the parts do not name (other weeks' corrections) is one step, so the sum holds."""
+    charge, cost = Decimal(totals.costed_charge_gbp), Decimal(totals.cost_gbp)
+    named = [
+        ("Pay", Decimal(parts.pay_gbp)),
+        ("Holiday pay", Decimal(parts.holiday_pay_gbp)),
+        ("Employer NIC", Decimal(parts.employer_nic_gbp)),
+        ("Pension", Decimal(parts.employer_pension_gbp)),
+        ("Levy", Decimal(parts.levy_gbp)),
+    ]
+    rest = cost - sum((amount for _, amount in named), Decimal(0))
+    if rest:
+        named.append(("Other periods", rest))
+    steps = [_step("Charge", charge, total=True)]
+    steps += [_step(label, -amount) for label, amount in named if amount]
+    return [*steps, _step("Margin", charge - cost, total=True)]
+
+
+def _step(label: str, amount: Decimal, *, total: bool = False) -> pictures.Step:
+    return pictures.Step(label, to_pence(amount), show.money(amount), total)
+
+
+@dataclass(frozen=True)
+class Risk:
+    """An agency on the bureau's page; `late` when its payday has come and no pay run is closed."""
+
+    row: Any
+    late: bool
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.row, name)
+
+
+@router.get("/bureau")
+async def bureau_page(request: Request) -> Response:
+    """All agencies of this person, by risk."""
+    who = await visitor(request)
+    async with reading(request, *who.principal.agencies) as tx:
+        rows = await lists.agencies_at_risk(tx)
+    today = london_date(now(request))
+    risks = [
+        Risk(
+            row,
+            late=bool(row.week_ending and not row.pay_runs and today >= row.week_ending + timedelta(days=PAYDAY_DAYS)),
+        )
+        for row in rows
+    ]
+    return await page(request, who, "bureau.html", rows=risks)

@@ -1,0 +1,255 @@
+"""Codes in words: what a state, a reason or a line means, and what lifts it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from reporting.domain import show
+
+
+@dataclass(frozen=True)
+class State:
+    """A state as people see it. `tone` picks colour and icon: waiting, blocked, done, changed, none."""
+
+    word: str
+    tone: str
+
+
+STATUS = {
+    "expected": State("Not sent", "waiting"),
+    "submitted": State("To approve", "waiting"),
+    "rejected": State("Rejected", "blocked"),
+    "approved": State("Approved", "done"),
+}
+PAY_STATE = {
+    "paid": State("Paid", "done"),
+    "draft": State("In the draft", "waiting"),
+    "held": State("Pay held", "blocked"),
+    "clearing": State("Awaiting clearance", "waiting"),
+    "waiting": State("Being calculated", "waiting"),
+    "none": State("–", "none"),
+}
+BILL_STATE = {
+    "billed": State("Billed", "done"),
+    "ready": State("Ready to bill", "waiting"),
+    "held": State("Bill held", "blocked"),
+    "clearing": State("Awaiting clearance", "waiting"),
+    "waiting": State("Being charged", "waiting"),
+    "none": State("–", "none"),
+}
+
+_REASONS = {
+    "awaiting_clearance": ("Compliance has not answered yet", "It lifts by itself when the decision arrives."),
+    "missing_document": ("A required document is missing", "Record the document, or release the hold with a reason."),
+    "document_not_valid_for_shift": (
+        "A required document does not cover the shift",
+        "Record one that was valid on the day, or release the hold with a reason.",
+    ),
+    "document_lapsed_since": ("A document lapsed after the shift", "It only warns; ask for the renewed document."),
+    "document_missing": ("A required document is missing", "Record the document, or release the hold with a reason."),
+    "compliance_hold": ("Compliance holds it", "Open it to see which document is missing."),
+    "hold_after_finalisation": ("A hold came after the pay run closed", "Look at it: the pay has already gone."),
+    "document_expires": ("A document expires soon", "Ask the worker for the renewed document."),
+    "umbrella_not_approved": ("The umbrella company is not on the approved list", "Approve the umbrella company."),
+    "umbrella_not_on_register": ("The umbrella company is not on the register", "Add it to the approved list."),
+    "umbrella_not_named": ("No umbrella company is named", "Name the payee on the placement."),
+    "missing_pay_profile": ("The worker has no pay profile", "Enter tax code, NI number and start date."),
+    "missing_bank_details": ("No bank details to pay to", "Enter sort code and account number."),
+    "missing_payee": ("The company to be paid is not known to pay", "Enter the payee's bank details."),
+    "unsupported_tax_code": ("The tax code is not supported yet", "Change the tax code, or pay this worker elsewhere."),
+    "unsupported_ni_letter": ("The NI letter is not supported yet", "Change it, or pay this worker elsewhere."),
+    "unsupported_director": ("Directors are not supported yet", "Pay this worker elsewhere for now."),
+    "unsupported_attachment_of_earnings": (
+        "An attachment of earnings is not supported yet",
+        "Pay this worker elsewhere for now.",
+    ),
+    "unsupported_salary_sacrifice": ("Salary sacrifice is not supported yet", "Pay this worker elsewhere for now."),
+    "unsupported_pay_basis": ("The pay basis is not supported yet", "Change it on the placement."),
+    "pay_basis_changed_after_payment": (
+        "The pay basis changed after it was paid",
+        "Change it back on the placement, then correct by hand.",
+    ),
+    "late_pay_rule_not_set": ("It is late, and no rule for late pay is set", "Choose the rule in the pay calendar."),
+    "unsupported_late_pay_rule": ("The rule for late pay is not supported yet", "Choose “with current pay”."),
+    "negative_pay": ("A correction is larger than the pay", "It waits for a week with enough pay."),
+    "below_minimum_wage": ("Below the minimum wage", "Check the hours and the rate."),
+    "unsupported_profile": ("The pay profile needs something not supported yet", "Pay this worker elsewhere for now."),
+    "missing_client_terms": ("The client has no invoice terms", "Enter the client's terms."),
+    "missing_terms": ("The client has no invoice terms", "Enter the client's terms."),
+    "missing_purchase_order": ("A purchase order is required and missing", "Enter the PO on the placement."),
+    "po_required": ("A purchase order is required and missing", "Enter the PO on the placement."),
+    "missing_placement": ("The placement has not arrived yet", "It lifts by itself when the placement arrives."),
+    "late_to_closed_run": ("It was approved after the run closed", "It goes into the next open period."),
+    "credited": ("It was credited and not billed again", "Bill it again in the next run."),
+}
+REQUIREMENTS = {
+    "right_to_work": "right to work",
+    "identity": "proof of identity",
+    "dbs": "DBS certificate",
+    "cscs": "CSCS card",
+    "nmc_pin": "NMC registration",
+    "key_information": "key information document",
+    "kid": "key information document",
+    "umbrella": "approved umbrella company",
+}
+ELEMENTS = {
+    "basic": "Basic hours",
+    "overtime": "Overtime",
+    "weekend": "Weekend hours",
+    "bank_holiday": "Bank holiday hours",
+    "night": "Night hours",
+    "call_out": "Call-out",
+    "allowance": "Allowance",
+    "expense": "Expense",
+}
+_UNITS = {"hour": "an hour", "day": "a day", "each": "each"}
+
+
+def plain(code: str | None) -> str:
+    """A code that has no words of its own, made readable: `wrong_rate` is `Wrong rate`."""
+    if not code:
+        return show.NOTHING
+    return code.replace("_", " ").replace("-", " ").strip().capitalize()
+
+
+def reason(raw: Mapping[str, Any]) -> str:
+    """Why something is held, as one sentence; the requirement is named."""
+    text = _REASONS.get(str(raw.get("code", "")), (plain(str(raw.get("code", ""))), ""))[0]
+    needs = raw.get("requirement")
+    return f"{text}: {REQUIREMENTS.get(str(needs), plain(str(needs)).lower())}" if needs else text
+
+
+def remedy(code: str) -> str:
+    """What to do about a reason."""
+    return _REASONS.get(code, ("", "Open one of its timesheets to see what it waits for."))[1]
+
+
+def requirement(code: str | None) -> str:
+    return REQUIREMENTS.get(code or "", plain(code).lower())
+
+
+@dataclass(frozen=True)
+class Line:
+    """What the words of a charge line need."""
+
+    element: str
+    rate_unit: str
+    minutes: int
+    units: Decimal | None
+    pay_rate: Decimal
+    basic_pay_rate: Decimal
+    charge_rate: Decimal
+    pay_gbp: Decimal
+    charge_gbp: Decimal
+    payable: bool
+    billable: bool
+    rate_card_version: int
+    rule_id: str
+
+
+def explain_pay(line: Line) -> str:
+    """How a line's pay came about: `2:00 h × £19.065 (£12.71 × 1.5) = £38.13: overtime, rate card v3`."""
+    if not line.payable:
+        return "Not paid: this line is billed only."
+    steps = f"{_quantity(line)} × £{show.rate(line.pay_rate)}{_premium(line)} = {show.pounds(line.pay_gbp)}"
+    return f"{steps}: {_because(line)}"
+
+
+def explain_charge(line: Line) -> str:
+    """How a line's charge came about."""
+    if not line.billable:
+        return "Not billed: this line is paid only."
+    steps = f"{_quantity(line)} × £{show.rate(line.charge_rate)} = {show.pounds(line.charge_gbp)}"
+    return f"{steps}: {_because(line)}"
+
+
+def _quantity(line: Line) -> str:
+    if line.rate_unit == "hour":
+        return f"{show.hours(line.minutes)} h"
+    units = (line.units or Decimal(0)).normalize()
+    return f"{units:f} {'days' if line.rate_unit == 'day' else 'items'}"
+
+
+def _premium(line: Line) -> str:
+    """The premium over the basic rate, when it is a short factor."""
+    if line.basic_pay_rate <= 0 or line.pay_rate == line.basic_pay_rate:
+        return ""
+    for hundredths in range(101, 401):
+        factor = Decimal(hundredths).scaleb(-2)
+        if (line.basic_pay_rate * factor).quantize(Decimal("0.0001")) == line.pay_rate.quantize(Decimal("0.0001")):
+            return f" (£{show.rate(line.basic_pay_rate)} × {factor.normalize():f})"
+    return ""
+
+
+def _because(line: Line) -> str:
+    element = ELEMENTS.get(line.element, plain(line.element)).lower()
+    return f"{element}, rate card v{line.rate_card_version}, rule {line.rule_id}"
+
+
+def rate_unit(unit: str) -> str:
+    return _UNITS.get(unit, unit)
+
+
+STORY = {
+    "expected": "Opened, waits for hours",
+    "submitted": "Hours sent",
+    "rejected": "Rejected",
+    "approved": "Approved",
+    "amended": "Amended after approval",
+    "cleared": "Cleared by compliance",
+    "held": "Held by compliance",
+    "pay_held": "Pay held",
+    "bill_held": "Bill held",
+    "bill_ready": "Ready to bill",
+    "paid": "Paid",
+    "invoice": "Invoiced",
+    "credit_note": "Credited",
+    "self_bill": "Self-billed",
+}
+STORY_ORDER = {kind: number for number, kind in enumerate(STORY)}
+"""What comes first when two things happened at the same instant."""
+STORY_TONE = {
+    "rejected": "blocked",
+    "held": "blocked",
+    "pay_held": "blocked",
+    "bill_held": "blocked",
+    "amended": "changed",
+    "credit_note": "changed",
+    "expected": "waiting",
+    "submitted": "waiting",
+    "bill_ready": "waiting",
+}
+
+
+def story(kind: str, detail: Mapping[str, Any]) -> str:
+    """One chapter of a timesheet's story, as a sentence after its heading."""
+    parts: list[str] = []
+    if "version" in detail:
+        parts.append(f"version {detail['version']}")
+    for name in ("approved_by", "rejected_by", "released_by"):
+        if name in detail:
+            parts.append(f"by {_WHO.get(str(detail[name]), str(detail[name]))}")
+    if "source" in detail:
+        parts.append(f"by {detail['source']}")
+    minutes = detail.get("worked_minutes", detail.get("minutes"))
+    if isinstance(minutes, int):
+        parts.append(f"{show.hours(minutes)} h")
+    for name, word in (("pay_gbp", "pay"), ("charge_gbp", "charge"), ("net_gbp", "net")):
+        if name in detail:
+            parts.append(f"{word} {show.pounds(Decimal(str(detail[name])))}")
+    if "number" in detail:
+        parts.append(str(detail["number"]))
+    if "payday_on" in detail:
+        parts.append(f"payday {detail['payday_on']}")
+    if "reason_code" in detail:
+        parts.append(plain(str(detail["reason_code"])).lower())
+    reasons = detail.get("reasons")
+    if isinstance(reasons, list):
+        parts.extend(reason(item) for item in reasons if isinstance(item, dict))
+    return ", ".join(parts)
+
+
+_WHO = {"client": "the client", "agency": "the agency", "rule": "rule", "person": "a person"}

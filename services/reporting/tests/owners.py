@@ -1,0 +1,168 @@
+"""The other four services as pages see them: small answers in their published shapes."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+from pypdf import PdfWriter
+from world import World
+
+URLS = {name: f"http://{name}.test" for name in ("timesheet", "pay-calc", "invoicing", "compliance")}
+Answerer = Callable[[httpx.Request], tuple[int, Any]]
+
+
+class Owners:
+    """A transport that answers like the owning services and keeps what it was asked. `away` names services that are down."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.asked: list[httpx.Request] = []
+        self.away: set[str] = set()
+        self.refuse: dict[str, tuple[int, dict[str, Any]]] = {}
+
+    def transport(self) -> httpx.MockTransport:
+        return httpx.MockTransport(self._answer)
+
+    def sent(self, method: str = "POST") -> list[httpx.Request]:
+        return [request for request in self.asked if request.method == method]
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        service = request.url.host.removesuffix(".test")
+        self.asked.append(request)
+        if service in self.away:
+            raise httpx.ConnectError("refused", request=request)
+        path = re.sub(r"^/v1/agencies/[0-9a-f-]{36}", "", request.url.path)
+        if path in self.refuse:
+            status, body = self.refuse[path]
+            return httpx.Response(status, json=body, headers={"content-type": "application/problem+json"})
+        if path.endswith("/pdf"):
+            return httpx.Response(200, content=_PDF, headers={"content-type": "application/pdf"})
+        return httpx.Response(200, json=json.loads(json.dumps(self._json(service, path, request), default=str)))
+
+    def _json(self, service: str, path: str, request: httpx.Request) -> Any:
+        world = self.world
+        worker = world.worker_of(5)
+        if path == "/v1/ops/consumer":
+            dead = 1 if service == "pay-calc" else 0
+            return {
+                "consumer": service,
+                "stopped": False,
+                "lag": 12 if service == "invoicing" else 0,
+                "outbox_unpublished": 0,
+                "dead_letters_open": dead,
+                "parked": 2 * dead,
+            }
+        if path == "/v1/ops/dead-letters":
+            return [
+                {
+                    "id": 7,
+                    "consumer": service,
+                    "event_id": world.id("dead"),
+                    "agency_id": world.agency,
+                    "event_type": "paybill.timesheet.approved.v1",
+                    "topic": "paybill.timesheet",
+                    "partition": 3,
+                    "offset": 1041,
+                    "key": str(worker),
+                    "payload": json.dumps({"type": "paybill.timesheet.approved.v1", "data": {"version": 1}}),
+                    "error_class": "PermanentError",
+                    "error": "Payday 2031-04-11 is outside the known tax years; add its rates first.",
+                    "attempts": 1,
+                    "dead_at": "2026-04-06T14:12:00+00:00",
+                    "waiting": 2,
+                }
+            ]
+        if path == "/pay-runs/preview":
+            own = {"timesheets": 28, "payable_minutes": 68000, "payable_units": "0", "pay_gbp": "14001.00"}
+            finding = {"worker_id": worker, "timesheet_id": world.timesheet_id(5), "minutes": 2340, "pay_gbp": "512.40"}
+            return {
+                "week_ending": world.week,
+                "period_to": "2026-04-06",
+                "payday_on": "2026-04-10",
+                "state": "open",
+                "own": own,
+                "control": own,
+                "matches": True,
+                "payslips": 24,
+                "gross_gbp": "12450.10",
+                "net_gbp": "9963.20",
+                "findings": {
+                    "missing_pay_profile": {"count": 1, "items": [{**finding, "code": "missing_pay_profile"}]},
+                    "over_60_hours": {"count": 1, "items": [{**finding, "detail": "63 hours in the week"}]},
+                    "negative_pay": {"count": 0, "items": []},
+                },
+            }
+        if path == "/invoice-runs/preview":
+            money = {"documents": 6, "net_gbp": "18220.00", "vat_gbp": "3644.00", "gross_gbp": "21864.00"}
+            nothing = {"documents": 0, "net_gbp": "0.00", "vat_gbp": "0.00", "gross_gbp": "0.00"}
+            planned = {"kind": "invoice", "lines": 4, "minutes": 9360, "net_gbp": "3036.67", "gross_gbp": "3644.00"}
+            return {
+                "week_ending": world.week,
+                "can_issue": True,
+                "blocked_by": [],
+                "left_out_workers": [worker],
+                "billed_before": nothing,
+                "this_run": money,
+                "billed_after": money,
+                "documents": [{"client_id": world.id("client", n), **planned} for n in range(6)],
+                "held_by_reason": [
+                    {"code": "missing_document", "timesheets": 4, "minutes": 9500, "charge_gbp": "2841.11"}
+                ],
+            }
+        if path == "/payment-files":
+            return {
+                "items": [
+                    {
+                        "payment_file_id": world.id("payment-file", world.week),
+                        "serial": 1,
+                        "state": "prepared",
+                        "prepared_by": "someone-else",
+                        "prepared_by_name": "Sam Second",
+                        "prepared_at": "2026-04-09T12:00:00+00:00",
+                        "released_by_name": None,
+                        "released_at": None,
+                        "payments": 17,
+                        "total_gbp": "9963.20",
+                        "funds_on": "2026-04-10",
+                    }
+                ],
+                "next_cursor": None,
+            }
+        if path.startswith("/pay-runs/") and request.method == "GET":
+            left = {"worker_id": worker, "outcome": "held", "reason": "missing_document", "held_timesheets": 1}
+            return {"pay_run_id": path.rsplit("/", 1)[-1], "state": "closed", "left_out": [left]}
+        if path.endswith("/explanation"):
+            child = {"label": "Gross pay", "formula": "sum of the lines", "result": "512.40", "children": []}
+            tree = {"label": "Net pay", "formula": "gross - tax - NIC", "result": "402.11", "children": [child]}
+            return {"words": "Net pay: 402.11 = gross - tax - NIC\n  Gross pay: 512.40", "tree": tree, "inputs": {}}
+        if path == "/expiring":
+            return [{"worker_id": worker, "requirement": "right_to_work", "expires_on": "2026-04-30"}]
+        if path.startswith("/timesheets/") and request.method == "GET":
+            return {"entries": [{"worked_on": "2026-03-30", "starts": "08:00", "ends": "16:30", "minutes": 480}]}
+        return {
+            "payslips": 24,
+            "sent": 4,
+            "hours_chased": 4,
+            "payments": 17,
+            "payment_file_id": worker,
+            "invoices": 6,
+            "handled": 3,
+            "dead_letter_id": None,
+            "error": None,
+        }
+
+
+def _pdf() -> bytes:
+    out = io.BytesIO()
+    writer = PdfWriter()
+    writer.add_blank_page(width=595, height=842)
+    writer.write(out)
+    return out.getvalue()
+
+
+_PDF = _pdf()

@@ -1,0 +1,324 @@
+"""Every page, as a person gets it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openpyxl import load_workbook
+from web import Site, csrf_of, drop_person, no_leak
+from world import World
+
+from paybill_common.service import Runtime
+from paybill_contracts.events import DirectoryEntry
+from reporting.api.web.live import Live, stream
+
+pytestmark = pytest.mark.integration
+
+PAGES: dict[str, Callable[[World], str]] = {
+    "front": lambda w: f"/agencies/{w.agency}/weeks/{w.week}",
+    "by consultant": lambda w: f"/agencies/{w.agency}/weeks/{w.week}?by=consultant",
+    "empty week": lambda w: f"/agencies/{w.agency}/weeks/2026-05-03",
+    "tie-out": lambda w: f"/agencies/{w.agency}/weeks/{w.week}/tie-out",
+    "margin": lambda w: f"/agencies/{w.agency}/weeks/{w.week}/margin?by=branch",
+    "timesheets": lambda w: (
+        f"/agencies/{w.agency}/weeks/{w.week}/timesheets?sort=-charge&cols=branch&cols=age&q=Testcase"
+    ),
+    "nothing found": lambda w: f"/agencies/{w.agency}/weeks/{w.week}/timesheets?q=nobody",
+    "held timesheet": lambda w: f"/agencies/{w.agency}/timesheets/{w.timesheet_id(5)}",
+    "submitted timesheet": lambda w: f"/agencies/{w.agency}/timesheets/{w.timesheet_id(3)}",
+    "approved timesheet": lambda w: f"/agencies/{w.agency}/timesheets/{w.timesheet_id(0)}",
+    "expected timesheet": lambda w: f"/agencies/{w.agency}/timesheets/{w.timesheet_id(2)}",
+    "entries": lambda w: f"/agencies/{w.agency}/timesheets/{w.timesheet_id(0)}/owner",
+    "holds": lambda w: f"/agencies/{w.agency}/weeks/{w.week}/holds?reason=missing_document",
+    "expiring": lambda w: f"/agencies/{w.agency}/weeks/{w.week}/holds/expiring",
+    "pay run": lambda w: f"/agencies/{w.agency}/weeks/{w.week}/pay",
+    "pay preview": lambda w: f"/agencies/{w.agency}/weeks/{w.week}/pay/preview",
+    "payslips": lambda w: f"/agencies/{w.agency}/weeks/{w.week}/payslips?state=draft&sort=-net",
+    "payslip": lambda w: f"/agencies/{w.agency}/payslips/{w.payslip_id(0)}",
+    "explanation": lambda w: f"/agencies/{w.agency}/payslips/{w.payslip_id(0)}/explanation",
+    "payment files": lambda w: f"/agencies/{w.agency}/pay-runs/{w.id('pay-run', w.week)}/files?week={w.week}",
+    "invoices": lambda w: f"/agencies/{w.agency}/weeks/{w.week}/invoices?unpaid=1",
+    "invoice preview": lambda w: f"/agencies/{w.agency}/weeks/{w.week}/invoices/preview",
+    "bureau": lambda w: "/bureau",
+    "system": lambda w: "/system",
+    "developers": lambda w: "/developers",
+}
+
+
+async def test_every_page_renders(site: Site) -> None:
+    """Each page of an open and of a closed week: one document, no other host, a strict content policy."""
+    other: World = site.other  # type: ignore[attr-defined]
+    async with site.sign_in("bea") as browser:
+        for name, path in PAGES.items():
+            for world in (site.world, other):
+                answer = await browser.get(path(world))
+                assert answer.status_code == 200, (name, answer.text)
+                assert answer.headers["content-security-policy"].startswith("default-src 'self'")
+                with no_leak(answer.text):
+                    assert "<h1>" in answer.text or "<h2" in answer.text, name
+                assert answer.text.count("<html") == 1, name
+
+
+async def test_documents_of_a_closed_week(site: Site) -> None:
+    other: World = site.other  # type: ignore[attr-defined]
+    async with site.sign_in("bea") as browser:
+        page = await browser.get(f"/agencies/{other.agency}/invoices/{other.id('document', 'NI-000001')}")
+        assert "Credit this invoice" in page.text
+        assert "1,000.00" in page.text
+        pdf = await browser.get(f"/agencies/{other.agency}/files/invoices/{other.id('document', 'NI-000001')}/pdf")
+        assert pdf.headers["content-type"] == "application/pdf"
+        assert pdf.headers["content-disposition"].startswith("inline")
+        bill = await browser.get(f"/agencies/{other.agency}/invoices/{other.id('document', 'SB-umbrella')}")
+        assert "self-bills" in bill.text
+
+
+async def test_a_fragment_has_no_page_around_it(site: Site) -> None:
+    async with site.sign_in() as browser:
+        answer = await browser.get(f"{site.week}/pay/preview", headers={"HX-Request": "true"})
+    assert "<html" not in answer.text
+    assert "The worker has no pay profile (1)" in answer.text
+
+
+async def test_an_owner_that_is_away_takes_only_its_panel_with_it(site: Site) -> None:
+    site.owners.away.add("pay-calc")
+    async with site.sign_in() as browser:
+        page = await browser.get(f"{site.week}/pay")
+        panel = await browser.get(f"{site.week}/pay/preview", headers={"HX-Request": "true"})
+        system = await browser.get("/system")
+    assert page.status_code == 200
+    assert "Close the pay run" in page.text
+    assert "The pay-calc service does not answer" in panel.text
+    assert "Away" in system.text
+
+
+async def test_the_week_names_what_waits_and_the_button_for_it(site: Site) -> None:
+    async with site.sign_in() as browser:
+        html = (await browser.get(site.week)).text
+    for queue in ("expected", "submitted", "rejected", "held-0", "draft", "ready"):
+        row = re.search(rf'id="queue-{queue}".*?</tr>', html, re.DOTALL)
+        assert row, queue
+        assert "button" in row.group() or "btn" in row.group()
+    assert "Every minute and penny is explained" in html
+
+
+async def test_nobody_is_let_in_without_signing_in(site: Site) -> None:
+    async with site.browser() as browser:
+        for path in (site.week, "/", "/system", "/bureau", f"{site.week}/timesheets.csv"):
+            answer = await browser.get(path)
+            assert answer.status_code == 303
+            assert answer.headers["location"].startswith("/sign-in")
+        answer = await browser.get("/events", params={"agency": str(site.world.agency)})
+        assert answer.status_code == 303
+
+
+async def test_a_person_sees_their_own_agency_alone(site: Site) -> None:
+    async with site.sign_in("rae") as browser:
+        for path in (site.week, f"{site.week}/timesheets.csv", f"/events?agency={site.world.agency}"):
+            assert (await browser.get(path)).status_code == 403
+        bureau = await browser.get("/bureau")
+        assert str(site.world.agency) not in bureau.text
+        other: World = site.other  # type: ignore[attr-defined]
+        stolen = await browser.get(f"/agencies/{other.agency}/timesheets/{site.world.timesheet_id(0)}")
+        assert stolen.status_code == 404
+
+
+async def test_a_wrong_code_is_refused_and_a_link_leads_nowhere_else(site: Site) -> None:
+    async with site.browser() as browser:
+        assert (await browser.get("/sign-in?code=wrong")).status_code == 401
+        assert (await browser.post("/sign-in", data={"code": "wrong"})).status_code == 401
+        for evil in ("https://evil.example", "//evil.example", "/\\evil.example"):
+            answer = await browser.get("/sign-in", params={"code": "code-pat", "next": evil})
+            assert answer.headers["location"] == "/"
+        cookie = answer.headers["set-cookie"].lower()
+        assert "httponly" in cookie
+        assert "samesite=lax" in cookie
+
+
+async def test_signing_out_ends_the_session(site: Site) -> None:
+    async with site.sign_in() as browser:
+        csrf = csrf_of((await browser.get(site.week)).text)
+        kept = dict(browser.cookies)
+        assert (await browser.post("/sign-out", data={"csrf": "wrong"})).status_code == 403
+        assert (await browser.post("/sign-out", data={"csrf": csrf})).status_code == 303
+    async with site.browser() as again:
+        again.cookies.update(kept)
+        assert (await again.get(site.week)).status_code == 303
+
+
+async def test_a_person_taken_off_the_file_is_out_at_once(site: Site, runtime: Runtime) -> None:
+    async with site.sign_in() as browser:
+        assert (await browser.get(site.week)).status_code == 200
+        drop_person(Path(str(runtime.settings.clients_file)), "pat")
+        assert (await browser.get(site.week)).status_code == 303
+
+
+class TestCommands:
+    async def test_a_command_goes_to_its_owner_with_the_persons_rights(self, site: Site) -> None:
+        async with site.sign_in() as browser:
+            csrf = csrf_of((await browser.get(f"{site.week}/pay")).text)
+            form = {"csrf": csrf, "back": f"{site.week}/pay", "key": "k-1", "week_ending": str(site.world.week)}
+            answer = await browser.post(
+                f"/agencies/{site.world.agency}/commands/close-pay-run", data={**form, "accept_reason": "Late sheet"}
+            )
+            assert answer.headers["location"] == f"{site.week}/pay"
+            page = await browser.get(f"{site.week}/pay")
+            assert "The pay run of w/e 5 Apr 2026 is closed: 24 payslips." in page.text
+            assert "is closed: 24" not in (await browser.get(f"{site.week}/pay")).text, "said once"
+        [sent] = site.owners.sent()
+        assert sent.url.path == f"/v1/agencies/{site.world.agency}/pay-runs"
+        assert sent.headers["idempotency-key"] == "k-1"
+        assert json.loads(sent.content) == {
+            "week_ending": "2026-04-05",
+            "accept_difference": {"by": "Pat Payroll", "reason": "Late sheet"},
+        }
+        principal = await site.app.state.verifier.verify(sent.headers["authorization"].removeprefix("Bearer "))
+        assert principal.subject == "pat"
+        assert principal.agencies == {site.world.agency}
+
+    async def test_a_refusal_says_what_and_what_to_do(self, site: Site) -> None:
+        problem = {"code": "week_not_cut_off", "detail": "The week is not cut off.", "hint": "Cut it off first."}
+        site.owners.refuse["/pay-runs"] = (409, problem)
+        async with site.sign_in() as browser:
+            csrf = csrf_of((await browser.get(site.week)).text)
+            form = {"csrf": csrf, "back": site.week, "key": "k", "week_ending": "2026-04-05"}
+            await browser.post(f"/agencies/{site.world.agency}/commands/close-pay-run", data=form)
+            page = await browser.get(site.week)
+        assert "The week is not cut off." in page.text
+        assert "Cut it off first." in page.text
+
+    async def test_an_owner_that_is_away_is_said_so(self, site: Site) -> None:
+        site.owners.away.add("compliance")
+        async with site.sign_in() as browser:
+            csrf = csrf_of((await browser.get(site.week)).text)
+            form = {"csrf": csrf, "back": site.week, "key": "k", "timesheet_id": str(site.world.timesheet_id(5))}
+            await browser.post(f"/agencies/{site.world.agency}/commands/release-hold", data={**form, "reason": "Seen"})
+            assert "The compliance service does not answer" in (await browser.get(site.week)).text
+
+    async def test_a_document_travels_with_its_file(self, site: Site) -> None:
+        async with site.sign_in() as browser:
+            html = (await browser.get(f"/agencies/{site.world.agency}/timesheets/{site.world.timesheet_id(5)}")).text
+            form = {
+                "csrf": csrf_of(html),
+                "back": site.week,
+                "key": "k-9",
+                "worker_id": str(site.world.worker_of(5)),
+                "requirement": "right_to_work",
+                "valid_from": "2026-01-01",
+                "expires_on": "",
+            }
+            await browser.post(
+                f"/agencies/{site.world.agency}/commands/record-document",
+                data=form,
+                files={"file": ("passport.pdf", b"%PDF-1.4", "application/pdf")},
+            )
+        [recorded] = site.owners.sent("POST")
+        [uploaded] = site.owners.sent("PUT")
+        document = json.loads(recorded.content)
+        assert document["expires_on"] is None
+        assert uploaded.url.path.endswith(f"/documents/{document['document_id']}/file")
+        assert b"passport.pdf" in uploaded.content
+
+    async def test_a_form_from_elsewhere_is_refused(self, site: Site) -> None:
+        async with site.sign_in() as browser:
+            for csrf in ("", "wrong"):
+                answer = await browser.post(
+                    f"/agencies/{site.world.agency}/commands/cut-off", data={"csrf": csrf, "week_ending": "2026-04-05"}
+                )
+                assert answer.status_code == 403
+        assert site.owners.sent() == []
+
+    @pytest.mark.parametrize("name", ["nonsense", "close-pay-run"])
+    async def test_a_broken_form_is_a_page_not_a_crash(self, site: Site, name: str) -> None:
+        async with site.sign_in() as browser:
+            csrf = csrf_of((await browser.get(site.week)).text)
+            answer = await browser.post(f"/agencies/{site.world.agency}/commands/{name}", data={"csrf": csrf})
+        assert answer.status_code in (404, 422)
+        assert "urn:uuid:" in answer.text
+
+    async def test_dead_letters_are_replayed_where_they_lie(self, site: Site) -> None:
+        async with site.sign_in() as browser:
+            page = await browser.get("/system")
+            assert "outside the known tax years" in page.text
+            form = {
+                "csrf": csrf_of(page.text),
+                "service": "pay-calc",
+                "dead_letter_id": "7",
+                "key": "k",
+                "back": "/system",
+            }
+            await browser.post("/system/commands/replay", data=form)
+            assert "Replayed; handled 3 events" in (await browser.get("/system")).text
+        assert site.owners.sent()[0].url.path == "/v1/ops/dead-letters/7/replay"
+
+
+class TestExports:
+    @pytest.mark.parametrize("table", ["timesheets", "holds", "payslips", "invoices", "margin"])
+    async def test_each_table_as_csv_and_excel(self, site: Site, table: str) -> None:
+        other: World = site.other  # type: ignore[attr-defined]
+        week = f"/agencies/{other.agency}/weeks/{other.week}"
+        async with site.sign_in("bea") as browser:
+            text = (await browser.get(f"{week}/{table}.csv")).content.decode("utf-8-sig")
+            book = load_workbook(io.BytesIO((await browser.get(f"{week}/{table}.xlsx")).content))
+        assert len(text.splitlines()) == book.worksheets[0].max_row > 1
+
+    async def test_a_formula_is_exported_as_text(self, site: Site, feed: Any) -> None:
+        world = site.world
+        evil = '=HYPERLINK("http://x","click")'
+        entry = DirectoryEntry(
+            agency_id=world.agency, kind="worker", entry_id=world.worker_of(5), display_name=evil, reference="W-00005"
+        )
+        world.facts.clear()
+        world.tell(entry, sequence=99)
+        await feed(world.facts)
+        async with site.sign_in() as browser:
+            text = (await browser.get(f"{site.week}/timesheets.csv?q=TS-00005")).content.decode("utf-8-sig")
+            book = load_workbook(io.BytesIO((await browser.get(f"{site.week}/timesheets.xlsx?q=TS-00005")).content))
+        assert "\"'=HYPERLINK" in text
+        cell = book.worksheets[0]["D2"]
+        assert (cell.value, cell.data_type) == (evil, "s")
+
+    async def test_runs_and_agencies(self, site: Site) -> None:
+        other: World = site.other  # type: ignore[attr-defined]
+        async with site.sign_in("bea") as browser:
+            assert len((await browser.get(f"/agencies/{other.agency}/pay-runs.csv")).text.splitlines()) == 2
+            assert len((await browser.get("/bureau.csv")).text.splitlines()) == 3
+
+
+async def test_live_numbers_come_when_facts_do(site: Site, runtime: Runtime, feed: Any) -> None:
+    live = Live(runtime.api_database, runtime.clock)
+    events = stream(live, site.world.agency, site.world.week)
+    try:
+        assert (await anext(events)).startswith("retry:")
+        first = json.loads((await anext(events)).split("data: ", 1)[1])
+        assert first["values"]["unapproved"] == "4"
+        assert first["changed"] is False
+        site.world.facts.clear()
+        site.world.approve(3)
+        await feed(site.world.facts)
+        news = json.loads((await asyncio.wait_for(anext(events), 10)).split("data: ", 1)[1])
+        assert news["values"]["unapproved"] == "3"
+        assert news["changed"] is True
+    finally:
+        await events.aclose()
+    assert live.watchers == 0
+
+
+async def test_static_files_are_kept_and_small(site: Site) -> None:
+    async with site.sign_in() as browser:
+        html = (await browser.get(site.week)).text
+        whole = 0
+        for path in set(re.findall(r'(?:src|href)="(/static/[^"]+\.(?:js|css)[^"]*)"', html)):
+            answer = await browser.get(path)
+            assert answer.status_code == 200
+            assert "immutable" in answer.headers["cache-control"]
+            import zlib
+
+            whole += len(zlib.compress(answer.content, 9))
+    assert 0 < whole < 150_000
