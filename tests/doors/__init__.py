@@ -1,0 +1,1 @@
+"""What holds at the door of every service, whichever it is: one suite, five services."""

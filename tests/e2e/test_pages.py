@@ -1,0 +1,140 @@
+"""Every page: axe finds nothing serious in light or dark, a phone's width holds it, and it reads without JavaScript."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Page, expect
+
+from tests.e2e.conftest import Visits
+from tests.e2e.instance import Agency, Week, until
+
+PHONE_WIDTH = 390
+SERIOUS = ("serious", "critical")
+PAGES = (
+    "sign-in", "bureau", "week", "timesheets", "timesheet", "held-timesheet", "holds", "pay", "payslips", "payslip",
+    "invoices", "invoice", "margin", "tie-out", "system", "developers", "not-found", "approval",
+)  # fmt: skip
+
+
+async def address_of(name: str, week: Week) -> str:
+    """Where a page of the healthcare agency is; what it shows is made first where it does not exist yet."""
+    agency = week.healthcare
+    own = f"{week.ui}/agencies/{agency.id}"
+    week_pages = {"week": "", **{name: f"/{name}" for name in ("timesheets", "holds", "pay", "payslips", "invoices")}}
+    week_pages |= {"margin": "/margin", "tie-out": "/tie-out"}
+    if name in week_pages:
+        return f"{week.ui}{agency.at}{week_pages[name]}"
+    if name in ("timesheet", "held-timesheet"):
+        return f"{own}/timesheets/{await _timesheet(agency, held=name.startswith('held'))}"
+    if name == "payslip":
+        return f"{own}/payslips/{(await agency.all('pay-calc', 'payslips', week_ending=agency.week))[0]['payslip_id']}"
+    if name == "invoice":
+        return f"{own}/invoices/{await _invoice(week, agency)}"
+    if name == "approval":
+        return await _approval_link(week, agency)
+    return week.ui + {"not-found": f"/agencies/{agency.id}/payslips/{agency.id}"}.get(name, f"/{name}")
+
+
+async def _timesheet(agency: Agency, *, held: bool) -> str:
+    holds = [str(one["timesheet_id"]) for one in await agency.holds()]
+    if held and holds:
+        return holds[0]
+    status = "submitted" if held else "approved"
+    return str(
+        next(one for one in await agency.sheets(status=status) if one["timesheet_id"] not in holds)["timesheet_id"]
+    )
+
+
+async def _invoice(week: Week, agency: Agency) -> str:
+    issued = await agency.all("invoicing", "invoices", week_ending=agency.week)
+    if not issued:
+        await agency.cut_off()
+        await week.quiet.wait()
+        await agency.run.issue_invoices()
+        await week.quiet.wait()
+        issued = await agency.all("invoicing", "invoices", week_ending=agency.week)
+    return str(issued[0]["document_id"])
+
+
+async def _approval_link(week: Week, agency: Agency) -> str:
+    await agency.post("timesheet", f"weeks/{agency.week}/approval-requests", {})
+
+    async def arrived() -> str | None:
+        return week.link_of(week.approver)
+
+    return str(await until("the e-mail is in the sink", arrived))
+
+
+_PANELS_WAIT = """[...document.querySelectorAll('[hx-trigger*=load]')]
+    .filter(panel => panel.querySelector(`a[href="${panel.getAttribute('hx-get')}"]`)).length"""
+
+
+async def ready(page: Page) -> None:
+    """The page is whole: the panels that it asks other services for have arrived."""
+
+    async def filled() -> bool:
+        return bool(await page.evaluate(_PANELS_WAIT) == 0)
+
+    await until("every panel has arrived", filled)
+
+
+def worded(violation: dict[str, Any]) -> str:
+    """A finding of axe: what, and the first elements."""
+    where = "; ".join(node["html"][:160] for node in violation["nodes"][:3])
+    return f"{violation['id']} ({violation['impact']}), {len(violation['nodes'])} times: {where}"
+
+
+async def findings(page: Page) -> list[str]:
+    """What axe finds serious or critical."""
+    answer = (await Axe().run(page)).response
+    return [worded(one) for one in answer["violations"] if one["impact"] in SERIOUS]
+
+
+async def signed_in(visits: Visits, week: Week, name: str, **options: Any) -> Page:
+    page = await visits.page(**options)
+    if name not in ("sign-in", "approval"):
+        await page.goto(f"{week.ui}/sign-in?code={week.codes['pat']}")
+    return page
+
+
+@pytest.mark.parametrize("name", PAGES)
+async def test_a_page_is_for_everybody(name: str, week: Week, visits: Visits) -> None:
+    """Light and dark without a serious finding; no sideways scrolling on a phone."""
+    address = await address_of(name, week)
+    page = await signed_in(visits, week, name)
+    wrong: list[str] = []
+    for scheme in ("light", "dark"):
+        await page.emulate_media(color_scheme=scheme)
+        await page.goto(address)
+        await ready(page)
+        await expect(page.locator("h1")).to_be_visible()
+        wrong += [f"{scheme}: {finding}" for finding in await findings(page)]
+    await page.set_viewport_size({"width": PHONE_WIDTH, "height": 844})
+    width = await page.evaluate("Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)")
+    if width > PHONE_WIDTH:
+        widest = await page.evaluate(
+            "[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1 &&"
+            " !e.closest('.scroll')).slice(0, 3).map(e => e.outerHTML.slice(0, 120))"
+        )
+        wrong.append(f"{PHONE_WIDTH} px: the body is {width} px wide: {widest}")
+    assert not wrong, "\n".join(wrong)
+
+
+async def test_pages_read_without_javascript(week: Week, visits: Visits) -> None:
+    """Headings, numbers and the panels of other services are there as plain pages and links."""
+    agency = week.healthcare
+    page = await signed_in(visits, week, "week", java_script_enabled=False)
+    for name in (one for one in PAGES if one != "approval"):
+        await page.goto(await address_of(name, week))
+        await expect(page.locator("h1").first).to_be_visible()
+    await page.goto(f"{week.ui}{agency.at}/timesheets")
+    assert await page.locator("tbody tr").count() == len(await agency.sheets())
+    await page.goto(f"{week.ui}{agency.at}/pay")
+    if await page.get_by_role("link", name="Show the preview").count():
+        await page.get_by_role("link", name="Show the preview").click()
+        await expect(page.get_by_role("heading", name="What closing would do")).to_be_visible()
+    await page.goto(await _approval_link(week, agency))
+    await expect(page.locator("h1")).to_be_visible()
