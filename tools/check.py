@@ -18,7 +18,7 @@ BIN = Path(sys.executable).parent
 SOURCES = ["contracts/src", "libs/common/src", "libs/stack/src"]
 SOURCES += [f"services/{name}/src" for name in ("timesheet", "pay-calc", "invoicing", "compliance", "reporting")]
 FAST_TESTS = ["contracts/tests", "libs", "services", "tests/architecture"]
-SYSTEM_TESTS = ["tests/simulation", "tests/e2e"]
+SYSTEM_TESTS = ["tests/simulation", "tests/doors", "tests/e2e", "tests/faults"]
 
 
 def stages() -> dict[str, list[Sequence[str]]]:

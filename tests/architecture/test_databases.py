@@ -9,12 +9,12 @@ import asyncpg
 import pytest
 from alembic.script import ScriptDirectory
 
-from conftest import in_thread
 from paybill_common.migrations import config, differences
 from paybill_common.service import ServiceSpec
 from paybill_common.tables import RUNTIME_TABLES
 from paybill_stack.bootstrap import API_GROUP, WORKER_GROUP, DatabaseUrls
 from tests.architecture.services import SERVICES, spec_of
+from tests.kit import in_thread
 
 Migrated = Callable[[ServiceSpec], DatabaseUrls]
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from conftest import DEMO_NOW, Keys
 from paybill_common.bus.memory import MemoryBus
 from paybill_common.clock import ManualClock
 from paybill_common.config import Settings
@@ -18,6 +17,7 @@ from paybill_common.service import Runtime, ServiceSpec, build_app, build_runtim
 from paybill_stack.bootstrap import DatabaseUrls
 from tests.doors.doors import served, spec_of
 from tests.doors.fuzzing import AGENCY, STRANGER, Findings, fuzz
+from tests.kit import DEMO_NOW, Keys
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "6"))
 """Valid requests an operation; set FUZZ_EXAMPLES to dig deeper than every run of the suite does."""

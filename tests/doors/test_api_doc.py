@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from conftest import DEMO_NOW
 from paybill_common.bus.memory import MemoryBus
 from paybill_common.clock import ManualClock
 from paybill_common.config import Settings
@@ -21,6 +20,7 @@ from paybill_stack.bootstrap import DatabaseUrls
 from paybill_stack.client import CLI_CLIENT
 from paybill_stack.keys import ensure_keys
 from tests.doors.doors import served, spec_of
+from tests.kit import DEMO_NOW
 from tools import api_doc
 from tools.api_doc import NoMarkers, with_part
 from tools.deployment import ROOT

@@ -13,7 +13,6 @@ import httpx
 import pytest
 from prometheus_client import Counter, Gauge, Histogram
 
-from conftest import DEMO_NOW, Keys, in_thread
 from paybill_common import telemetry
 from paybill_common.bus import Record
 from paybill_common.bus.kafka import KafkaBus
@@ -27,6 +26,7 @@ from paybill_stack.bootstrap import DatabaseUrls
 from paybill_stack.stack import Stack
 from paybill_stack.testing import fresh_databases, unique_prefix
 from tests.doors.doors import SERVICES, TENANT, operations, spec_of
+from tests.kit import DEMO_NOW, Keys, in_thread
 
 pytestmark = pytest.mark.integration
 NOBODY_LISTENS = "127.0.0.1:1"

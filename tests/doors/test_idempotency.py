@@ -15,7 +15,6 @@ import pytest
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from conftest import Keys
 from paybill_common.auth import Principal
 from paybill_common.http.problems import ERROR_RESPONSES
 from paybill_common.http.route import StepsRoute, require
@@ -23,6 +22,7 @@ from paybill_common.ids import derived_id, new_id
 from paybill_common.service import ServiceSpec, build_app
 from paybill_stack.bootstrap import DatabaseUrls
 from tests.doors.doors import SERVICES, operations, spec_of
+from tests.kit import Keys
 
 pytestmark = pytest.mark.integration
 RECORD = derived_id("idempotency", "record")

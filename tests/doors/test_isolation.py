@@ -9,13 +9,13 @@ import asyncpg
 import httpx
 import pytest
 
-from conftest import Keys
 from paybill_common.ids import derived_id
 from paybill_common.service import ServiceSpec, build_app
 from paybill_common.tables import RUNTIME_TABLES
 from paybill_stack.bootstrap import DatabaseUrls
 from paybill_stack.stack import Stack
 from tests.doors.doors import SERVICES, Operation, operations, spec_of
+from tests.kit import Keys
 
 pytestmark = pytest.mark.integration
 OWN, OTHER = derived_id("isolation", "own"), derived_id("isolation", "other")

@@ -13,12 +13,12 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from conftest import Keys
 from paybill_common import telemetry
 from paybill_common.bus.memory import MemoryBus
 from paybill_common.service import Runtime
 from tests.doors.doors import SERVICES, spec_of
 from tests.doors.week import NAMES, PRIVATE, Request, Week
+from tests.kit import Keys
 
 pytestmark = pytest.mark.integration
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

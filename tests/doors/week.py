@@ -9,10 +9,10 @@ from uuid import UUID
 
 import httpx
 
-from conftest import Keys
 from paybill_common.ids import new_id
 from paybill_common.service import Runtime, ServiceSpec
 from tests.doors.doors import SERVICES, spec_of
+from tests.kit import Keys
 
 ENDING = "2026-04-05"
 NAMES = ("Worker 00017 Testcase", "Testcase Kitchens 017", "Brolly 017 Testing")

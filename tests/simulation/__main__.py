@@ -11,9 +11,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from conftest import Keys
 from paybill_common.migrations import upgrade
 from paybill_stack.testing import fresh_databases, held_stack, unique_prefix
+from tests.kit import Keys
 from tests.simulation.run import Breach, must_hold, run_seed
 from tests.simulation.witness import Witness
 from tests.simulation.world import Company, specs

@@ -13,6 +13,7 @@ from paybill_stack.stack import Stack
 @pytest.fixture
 def calls(var: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     made: list[str] = []
+    monkeypatch.setattr(testing, "_leased", {})
     monkeypatch.setattr(
         Stack, "start_locked", lambda stack, fresh=False: made.append("start fresh" if fresh else "find")
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from world import Fact, batches_of
+from world import Fact, Feed, batches_of
 
 from paybill_common.service import Runtime
 from reporting.app import SPEC
@@ -30,9 +30,6 @@ async def runtime(runtime_of: Callable[..., Runtime], tmp_path: Path) -> Runtime
     return runtime
 
 
-Feed = Callable[..., Awaitable[None]]
-
-
 @pytest.fixture
 def feed(runtime: Runtime) -> Feed:
     """Give facts to the handler, as the consumer would: one transaction a batch, each event once."""
@@ -43,12 +40,6 @@ def feed(runtime: Runtime) -> Feed:
                 await take_facts(tx, batch)
 
     return give
-
-
-async def rows(runtime: Runtime, sql: str, **params: Any) -> list[Any]:
-    """Read as the worker role."""
-    async with runtime.worker_database.transaction(now=runtime.clock.now()) as tx:
-        return list(await tx.execute(sql, **params))
 
 
 @pytest.fixture

@@ -6,9 +6,8 @@ import random
 from typing import Any
 
 import pytest
-from world import World
+from world import Feed, World, rows
 
-from conftest import Feed, rows
 from paybill_common.service import Runtime
 from reporting.store.tables import TENANT_TABLES
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from world import World
+from world import Feed, World
 
-from conftest import Feed
 from paybill_common.service import Runtime
 from paybill_contracts.events import InvoiceIssued, PayFinalised
 from reporting.domain.tie_out import TieOut

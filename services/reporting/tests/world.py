@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from paybill_common.bus import Record
 from paybill_common.envelope import Batch, decode, encode
 from paybill_common.ids import derived_id
 from paybill_common.money import from_pence, line_pence
+from paybill_common.service import Runtime
 from paybill_contracts import EventData
 from paybill_contracts.base import PayBasis, Reason
 from paybill_contracts.events import (
@@ -582,3 +584,12 @@ class World:
         )
         self.receive(0, Decimal("1000.00"))
         return self
+
+
+Feed = Callable[..., Awaitable[None]]
+
+
+async def rows(runtime: Runtime, sql: str, **params: Any) -> list[Any]:
+    """Read as the worker role."""
+    async with runtime.worker_database.transaction(now=runtime.clock.now()) as tx:
+        return list(await tx.execute(sql, **params))

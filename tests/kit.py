@@ -1,0 +1,68 @@
+"""What tests share besides fixtures: the demo's moment, a thread for a second event loop, and signed tokens."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
+
+from paybill_common.auth import SCOPES, Principal, sign
+
+DEMO_NOW = datetime(2026, 4, 7, 9, 0, tzinfo=UTC)
+"""The Tuesday after the demo week."""
+
+
+def in_thread(work: Callable[[], Any]) -> Any:
+    """Run something that starts its own event loop, away from the test's."""
+    outcome: list[Any] = []
+
+    def run() -> None:
+        try:
+            outcome.append((True, work()))
+        except BaseException as error:
+            outcome.append((False, error))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    ok, value = outcome[0]
+    if not ok:
+        raise value
+    return value
+
+
+class Keys:
+    """A signing key of the test run, and tokens of it."""
+
+    def __init__(self, folder: Path) -> None:
+        private = ec.generate_private_key(ec.SECP256R1())
+        self.pem = private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ).decode()
+        jwk = json.loads(ECAlgorithm.to_jwk(private.public_key())) | {"kid": "test", "use": "sig", "alg": "ES256"}
+        self.jwks_file = folder / "jwks.json"
+        self.jwks_file.write_text(json.dumps({"keys": [jwk]}))
+        self.signing_key_file = folder / "signing-key.pem"
+        self.signing_key_file.write_text(self.pem)
+
+    def token(
+        self,
+        *agencies: UUID,
+        scopes: frozenset[str] | set[str] = frozenset(SCOPES),
+        subject: str = "tester",
+        name: str = "Terry Tester",
+        seconds: int = 900,
+    ) -> str:
+        principal = Principal(subject=subject, name=name, scopes=frozenset(scopes), agencies=frozenset(agencies))
+        return sign(private_key_pem=self.pem, key_id="test", principal=principal, seconds=seconds)
+
+    def headers(self, *agencies: UUID, **options: Any) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token(*agencies, **options)}"}
