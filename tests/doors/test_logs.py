@@ -126,12 +126,15 @@ def test_the_search_for_careless_logs_sees_each_kind() -> None:
     assert [line for line, _ in careless_logs(source)] == [1, 2, 3, 4]
 
 
+LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
+
+
 def careless_logs(source: str) -> Iterator[tuple[int, str]]:
     """Calls of `log.*` that format an error or a path themselves, or whose event is not a constant."""
     for node in ast.walk(ast.parse(source)):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             continue
-        if getattr(node.func.value, "id", "") != "log":
+        if getattr(node.func.value, "id", "") != "log" or node.func.attr not in LEVELS:
             continue
         if node.args and not isinstance(node.args[0], ast.Constant):
             yield node.lineno, "the event is not a constant"

@@ -25,7 +25,7 @@ from tests.e2e.keyboard import Keyboard
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True, "device_scale_factor": 2}
 WEEK = "w/e 5 Apr 2026"
-ABSURD_MINUTES = 30_000_000_000
+ABSURD_VERSION = 3_000_000_000
 """More than a column of minutes holds: a contract lets it through, a reader cannot store it."""
 
 
@@ -341,7 +341,7 @@ async def test_operator_understands_and_discards_a_dead_letter(week: Week, perso
         await expect(panel).to_contain_text(wanted)
     await expect(panel).to_contain_text(f"{letter['waiting']} events of the same key wait")
     await olive.enter(panel.get_by_text("The message"))
-    await expect(panel.locator("pre")).to_contain_text(str(ABSURD_MINUTES))
+    await expect(panel.locator("pre")).to_contain_text(str(ABSURD_VERSION))
 
     # A replay without a fixed cause fails again and loses nothing.
     await olive.enter(panel.get_by_role("button", name="Replay it"))
@@ -403,14 +403,14 @@ async def _letters(week: Week) -> list[Mapping[str, Any]]:
 
 
 async def _publish_absurd_hold(week: Week, agency: Agency, sheet: Mapping[str, Any]) -> None:
-    """What a broken release of invoicing could say: right in form, and more minutes than there are."""
+    """What a broken release of invoicing could say: right in form, and a version past what a table holds."""
     said = BillHeld(
         agency_id=agency.run.agency_id,
         worker_id=sheet["worker_id"],
         timesheet_id=sheet["timesheet_id"],
-        version=1,
+        version=ABSURD_VERSION,
         client_id=sheet["client_id"],
-        minutes=ABSURD_MINUTES,
+        minutes=450,
         charge_gbp=Decimal("1.00"),
         decided_at=datetime(2026, 4, 7, 9, tzinfo=UTC),
         reasons=(Reason(code="missing_client_terms", blocks=("bill",)),),

@@ -161,7 +161,8 @@ async def test_the_week_ties_out_after_every_kill_and_after_losing_the_bus(stack
 
         await chaos.lose_the_bus()
         for service in SERVICES:
-            assert (await client.post(service, "/v1/ops/outbox/republish"))["events"] > 0
+            said = await client.post(service, "/v1/ops/outbox/republish")
+            assert (said["events"] > 0) == (service != "reporting"), "all but reporting own facts that others rebuild from"
         assert await _settled_weeks(stack, client, runs) == weeks
 
 
