@@ -1,6 +1,6 @@
 """Photograph every page of a running demo as people see it: `python -m tools.pictures SIGN_IN_LINK FOLDER`.
 
-Each page at a desk's width, and the main ones in the dark, on a phone, on a wide screen and printed. `docs/pictures/week.png` is one of them.
+Each page at a desk's width and on a phone; the main ones in the dark, on a wide screen and printed too.
 """
 
 from __future__ import annotations
