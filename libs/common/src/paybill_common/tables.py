@@ -22,10 +22,20 @@ from sqlalchemy import (
     Uuid,
     false,
     func,
+    inspect,
     text,
 )
 
-RUNTIME_TABLES = ("inbox", "outbox", "dead_letter", "parked_key", "parked_event", "consumer_state", "idempotency_key")
+RUNTIME_TABLES = (
+    "inbox",
+    "outbox",
+    "dead_letter",
+    "parked_key",
+    "parked_event",
+    "consumer_state",
+    "idempotency_key",
+    "replica",
+)
 """Tables that only the runtime touches; they are kept from the API role by grants, not by row-level security."""
 
 NAMING = {
@@ -85,6 +95,7 @@ def service_metadata() -> MetaData:
         Column("resolved_at", DateTime(timezone=True)),
         Column("resolution", Text),
         Column("resolved_by", Text),
+        Column("reason", Text),
         UniqueConstraint("consumer", "event_id"),
         Index("ix_dead_letter_open", "consumer", "id", postgresql_where=text("resolved_at IS NULL")),
     )
@@ -121,6 +132,7 @@ def service_metadata() -> MetaData:
         Column("stopped", Boolean, nullable=False, server_default=false()),
         Column("stopped_at", DateTime(timezone=True)),
     )
+    Table("replica", metadata, *_replica_columns())
     Table(
         "idempotency_key",
         metadata,
@@ -144,6 +156,17 @@ def service_metadata() -> MetaData:
     return metadata
 
 
+def _replica_columns() -> list[Column[Any]]:
+    return [
+        Column("replica", Text, primary_key=True, comment="Host, process and start: unique to one run of one process"),
+        Column("started_at", DateTime(timezone=True), nullable=False),
+        Column("seen_at", DateTime(timezone=True), nullable=False, comment="Its last sign of life, on the real clock"),
+        Column("moved_at", DateTime(timezone=True), comment="When its consumer last came back from a poll"),
+        Column("partitions", Integer, nullable=False),
+        Column("lag", BigInteger, comment="Events of its own partitions not yet handled; null: not known"),
+    ]
+
+
 def secure(op: Any, tables: Iterable[str]) -> None:
     """In a migration: force row-level security on these tenant tables (each has an `agency_id`).
 
@@ -165,12 +188,14 @@ def secure(op: Any, tables: Iterable[str]) -> None:
 
 
 def grant_runtime(op: Any) -> None:
-    """In a migration: what each role may do with the runtime's tables.
+    """In a migration: what each role may do with those of the runtime's tables that exist at that revision.
 
     The API role can append to the outbox, and reads the stored answers of the caller of its transaction alone.
     """
+    existing = inspect(op.get_bind()).get_table_names()
     for table in RUNTIME_TABLES:
-        op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO paybill_worker")
+        if table in existing:
+            op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO paybill_worker")
     op.execute("GRANT INSERT ON outbox TO paybill_api")
     op.execute("GRANT SELECT, INSERT, DELETE ON idempotency_key TO paybill_api")
     op.execute("ALTER TABLE idempotency_key ENABLE ROW LEVEL SECURITY")
@@ -183,3 +208,10 @@ def grant_runtime(op: Any) -> None:
         "CREATE POLICY idempotency_key_worker ON idempotency_key TO paybill_worker USING (true) WITH CHECK (true)"
     )
     op.execute("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO paybill_api, paybill_worker")
+
+
+def add_replicas_and_reasons(op: Any) -> None:
+    """In the second revision of every service: replicas of a service, and why a dead letter was discarded."""
+    op.add_column("dead_letter", Column("reason", Text))
+    op.create_table("replica", *_replica_columns())
+    op.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON replica TO paybill_worker")
