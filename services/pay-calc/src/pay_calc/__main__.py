@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -23,12 +24,15 @@ def _calc(arguments: list[str]) -> int:
     if len(arguments) > 1:
         sys.stderr.write("usage: python -m pay_calc calc [FILE]\n")
         return 2
-    if not arguments or arguments[0] == "-":
-        sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
-        return run_calc(sys.stdin, sys.stdout)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a program may wait for each answer
     try:
-        with Path(arguments[0]).open(encoding="utf-8", errors="replace") as lines:
+        if not arguments or arguments[0] == "-":
+            return run_calc(sys.stdin.buffer, sys.stdout)
+        with Path(arguments[0]).open("rb") as lines:
             return run_calc(lines, sys.stdout)
+    except BrokenPipeError:  # the reader has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
         sys.stderr.write(f"{arguments[0]} cannot be read: {error.strerror}\n")
         return 2

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pay_calc.calculator_cli import run_calc
+from pay_calc.calculator_cli import MAX_LINE_BYTES, run_calc
 from pay_calc.domain.calculator import KINDS, calculate
 
 DOCUMENT = Path(__file__).parents[4] / "docs" / "calculator.md"
@@ -187,6 +190,10 @@ def test_earlier_pay_is_not_guessed_for_a_cumulative_code() -> None:
     inputs = {name: value for name, value in GOOD["paye"].items() if not name.startswith("previous")}
     assert "result" in ask("paye", inputs)
     assert ask("paye", inputs | {"tax_period": 5})["error"]["field"] == "previous_taxable_pay"
+    fortnight = inputs | {"frequency": "fortnightly"}
+    assert "result" in ask("paye", fortnight | {"tax_period": 2})
+    assert ask("paye", fortnight | {"tax_period": 4})["error"]["field"] == "previous_taxable_pay"
+    assert ask("paye", inputs | {"tax_period": 53, "taxable_pay": "610.00"})["result"]["tax"] == "73.60"
     assert "result" in ask("paye", inputs | {"tax_period": 5, "tax_code": "1257L W1"})
 
 
@@ -237,25 +244,93 @@ def test_no_input_makes_it_raise(kind: str, data: st.DataObject) -> None:
     json.dumps(answer)
 
 
+GOOD_LINE = json.dumps({"id": "a", "kind": "ssp", "tax_year": "2026-27", "inputs": GOOD["ssp"]}).encode()
+
+
 class TestLines:
-    def run(self, text: str) -> tuple[int, list[dict[str, Any]]]:
+    def run(self, data: bytes) -> tuple[int, list[dict[str, Any]]]:
         out = io.StringIO()
-        status = run_calc(io.StringIO(text), out)
+        status = run_calc(io.BytesIO(data), out)
         return status, [json.loads(line) for line in out.getvalue().splitlines()]
 
     def test_bad_lines_never_stop_the_rest_and_the_order_holds(self) -> None:
-        good = json.dumps({"id": "a", "kind": "ssp", "tax_year": "2026-27", "inputs": GOOD["ssp"]})
-        lines = [good, "{broken", "", "[" * 100_000, '{"id": "b", "kind": "nic", "tax_year": "2026-27", "inputs": {"x": NaN}}',
-                 '{"id": "\\ud800", "kind": "x"}', "9" * 5000, good.replace('"a"', '"z"')]  # fmt: skip
-        status, answers = self.run("\n".join(lines) + "\n")
+        lines = [
+            (GOOD_LINE, "a", None),
+            (b"{broken", None, "invalid_json"),
+            (b"", None, None),
+            (b"  \t\r", None, None),
+            (b"[" * 100_000, None, "invalid_json"),
+            (b'{"id": "b", "kind": "nic", "tax_year": "2026-27", "inputs": {"x": NaN}}', "b", "missing_field"),
+            (b'{"id": "\\ud800", "kind": "x"}', "\ud800", "unknown_kind"),
+            (b"9" * 5000, None, "invalid_json"),
+            (b"7", None, "invalid_object"),
+            (b"null", None, "invalid_object"),
+            (b'{"id": "c\xff", "kind": "ssp"}', None, "invalid_utf8"),
+            (b"\xff\xfe{\x00", None, "invalid_utf8"),
+            (b'{"id": "d", "x": "' + b"y" * MAX_LINE_BYTES + b'"}', None, "line_too_long"),
+            (b'{"id": 1.5, "kind": "ssp"}', None, "invalid_text"),
+            (GOOD_LINE.replace(b'"a"', b'"z"') + b"\r", "z", None),
+        ]
+        status, answers = self.run(b"\n".join(line for line, _, _ in lines) + b"\n")
         assert status == 0
-        assert [answer["id"] for answer in answers] == ["a", None, None, "b", "\ud800", None, "z"]
+        answered = [(name, code) for line, name, code in lines if line.strip()]
+        assert [(each["id"], each.get("error", {}).get("code")) for each in answers] == answered
         assert answers[0]["result"] == answers[-1]["result"] == {"ssp": "73.95"}
-        assert answers[1]["error"]["code"] == "invalid_json"
+        assert all(each["error"]["message"] and "field" in each["error"] for each in answers[1:-1])
 
     def test_a_byte_order_mark_and_the_last_line_without_an_end(self) -> None:
         text = "\ufeff" + json.dumps({"id": 7, "kind": "tax_code", "inputs": {"code": "BR"}})
-        assert self.run(text)[1][0]["result"]["kind"] == "BR"
+        assert self.run(text.encode())[1][0]["result"]["kind"] == "BR"
+
+    @pytest.mark.parametrize("spare", [0, 1])
+    def test_the_longest_line(self, spare: int) -> None:
+        line = GOOD_LINE + b" " * (MAX_LINE_BYTES - len(GOOD_LINE) + spare)
+        for end in (b"", b"\n"):
+            answers = self.run(line + end + (GOOD_LINE if end else b""))[1]
+            assert ("result" in answers[0]) == (spare == 0)
+            assert len(answers) == (2 if end else 1)
+
+    def test_memory_does_not_grow_with_the_input(self) -> None:
+        """A line of 25 MB and four thousand others pass in a fifth of that."""
+
+        class Endless(io.RawIOBase):
+            left = 25_000_000
+
+            def readable(self) -> bool:
+                return True
+
+            def readinto(self, buffer: Any) -> int:
+                count = min(len(buffer), self.left)
+                buffer[:count] = b"x" * count
+                self.left -= count
+                return count
+
+        class Sink(io.TextIOBase):
+            lines = 0
+
+            def write(self, text: str) -> int:
+                self.lines += 1
+                return len(text)
+
+        bad = io.BytesIO(b"{}\n" * 4000)
+        tracemalloc.start()
+        try:
+            sink = Sink()
+            assert run_calc(io.BufferedReader(Endless()), sink) == 0
+            assert run_calc(bad, sink) == 0
+            assert sink.lines == 4001
+            assert tracemalloc.get_traced_memory()[1] < 5_000_000
+        finally:
+            tracemalloc.stop()
+
+    def test_an_input_that_breaks_off_is_said_and_is_not_0(self) -> None:
+        class Broken(io.BytesIO):
+            def readline(self, size: int | None = -1, /) -> bytes:
+                raise OSError("device gone")
+
+        out = io.StringIO()
+        assert run_calc(Broken(), out) == 2
+        assert json.loads(out.getvalue())["error"]["code"] == "unreadable_input"
 
     def test_the_page_s_examples_are_what_the_engine_answers(self) -> None:
         """docs/calculator.md shows each line of input followed by its answer."""
@@ -267,3 +342,40 @@ class TestLines:
             assert calculate(asked) == json.loads("".join(answer)), asked["kind"]
             kinds.add(asked["kind"])
         assert kinds >= set(KINDS)
+
+
+class TestTheCommand:
+    def run(self, *arguments: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [sys.executable, "-m", "pay_calc", "calc", *arguments], input=data, capture_output=True, timeout=60, check=False
+        )  # fmt: skip
+
+    def test_a_file_and_standard_input_answer_the_same(self, tmp_path: Path) -> None:
+        data = GOOD_LINE + b"\nnonsense\n" + GOOD_LINE
+        path = tmp_path / "asked.jsonl"
+        path.write_bytes(data)
+        from_file, piped, dash = self.run(str(path)), self.run(data=data), self.run("-", data=data)
+        assert from_file.stdout == piped.stdout == dash.stdout
+        assert [json.loads(line)["id"] for line in piped.stdout.splitlines()] == ["a", None, "a"]
+        assert (from_file.returncode, piped.returncode, piped.stderr) == (0, 0, b"")
+
+    @pytest.mark.parametrize("name", ["missing.jsonl", "."])
+    def test_a_file_that_cannot_be_read_is_said(self, tmp_path: Path, name: str) -> None:
+        found = self.run(str(tmp_path / name))
+        assert (found.returncode, found.stdout) == (2, b"")
+        assert b"cannot be read" in found.stderr
+
+    def test_each_answer_comes_when_its_line_was_given(self) -> None:
+        with subprocess.Popen(
+            [sys.executable, "-m", "pay_calc", "calc"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            for _ in range(2):
+                process.stdin.write(GOOD_LINE + b"\n")
+                process.stdin.flush()
+                assert json.loads(process.stdout.readline())["id"] == "a"
+            process.stdout.close()
+            process.stdin.write(GOOD_LINE + b"\n")
+            process.stdin.close()
+            assert process.wait(60) == 0

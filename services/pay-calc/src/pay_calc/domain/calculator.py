@@ -17,7 +17,15 @@ from typing import Literal, cast
 from pay_calc.domain.engine import cis, directors, holiday, income_tax, late_payment, loans, nic, pension, ssp, umbrella
 from pay_calc.domain.engine.calendar import payday_in, require_period, tax_period
 from pay_calc.domain.engine.errors import EngineError, UnknownTaxYear
-from pay_calc.domain.engine.parameters import Frequency, NicThresholds, YearBook, YearParameters, require_frequency
+from pay_calc.domain.engine.parameters import (
+    BASE_OF,
+    SPAN_OF,
+    Frequency,
+    NicThresholds,
+    YearBook,
+    YearParameters,
+    require_frequency,
+)
 from pay_calc.domain.engine.payslip import (
     MAX_PENCE,
     PayLineInput,
@@ -211,7 +219,7 @@ def _paye(inputs: _Inputs, parameters: YearParameters) -> Result:
     period = inputs.tax_period(frequency)
     pay = inputs.money("taxable_pay")
     benefits = inputs.money("payrolled_benefits_in_pay", 0)
-    needs_before = not code.non_cumulative and period > 1
+    needs_before = not code.non_cumulative and SPAN_OF[frequency] < period <= BASE_OF[frequency]
     before = inputs.money("previous_taxable_pay", None if needs_before else 0)
     tax_before = inputs.money("previous_tax", None if needs_before else 0)
     result = income_tax.tax_for_payment(parameters, code, frequency, period, pay, before, tax_before, benefits)
@@ -417,11 +425,7 @@ _ROLLED_UP = "rolled up at 12.07% inside gross"
 def _umbrella(inputs: _Inputs, parameters: YearParameters) -> Result:
     frequency = inputs.frequency()
     code = inputs.tax_code()
-    period = (
-        inputs.tax_period(frequency)
-        if inputs.has("tax_period")
-        else {"fortnightly": 2, "four_weekly": 4}.get(frequency, 1)
-    )
+    period = inputs.tax_period(frequency) if inputs.has("tax_period") else SPAN_OF[frequency]
     employee_bp = 0
     relief: Literal["net_pay", "ras"] = "net_pay"
     if inputs.has("employee_pension"):
@@ -622,8 +626,10 @@ def calculate(obj: object, years: YearBook | None = None) -> dict[str, object]:
         given = obj.get("id")
         if isinstance(given, str) or (isinstance(given, int) and not isinstance(given, bool)):
             identity = given
-        else:
+        elif given is None:
             raise EngineError("missing_field", "The field id is missing: give each calculation an id as text.", "id")
+        else:
+            raise EngineError("invalid_text", f"id must be text or a whole number; got {_shown(given)}.", "id")
         return {"id": identity, "result": _answer(obj, years or year_book())}
     except EngineError as refused:
         return {
