@@ -1,10 +1,10 @@
 """The real week beside the null pipeline, with one and with two replicas of pay-calc: `make bench`.
 
 For each number of replicas: a fresh embedded stack (instance "bench", fsync on), the demo week's files through the public doors, and then
-the measured span, from the first approve-batch request until no event is unpublished or unread. The services are stopped and the events of
-that span, in number and average size, go through `bench.null_pipeline` on the same Kafka and Postgres. `ratio_to_null` is the seconds of
-the null pipeline over the seconds of the real span; `bench.week_figures` says
-what it does and does not prove. JSON lines first, then a table. Exit status 1 when the week does not tie out.
+the measured span, from the first approve-batch request until no event is unpublished or unread. The services are stopped and the events
+of that span, in number and average size, go through `bench.null_pipeline.week_of` on the same Kafka and Postgres: as many published and
+as many read by each service. `ratio_to_null` is the seconds of the null pipeline, less its fixed cost, over the seconds of the real span.
+JSON lines first, then a table. Exit status 1 when the week does not tie out.
 """
 
 from __future__ import annotations
@@ -63,11 +63,25 @@ class Sampler:
     looks: int = 0
     unread: int = 0
 
+    def watched(self) -> dict[str, psutil.Process]:
+        """The processes by name."""
+        found = {label(r): psutil.Process(r.process.pid) for r in Supervisor(self.stack).replicas() if r.process}
+        settings = self.stack.settings
+        for name, server in (("kafka", settings.kafka), ("postgres", settings.postgres)):
+            if server is not None and server.process is not None:
+                found[name] = psutil.Process(server.process.pid)
+        return found
+
+    def cpu_s(self) -> dict[str, float]:
+        """Processor seconds that each process has used; Postgres with its backends."""
+        used = {}
+        for name, process in self.watched().items():
+            family = [process, *process.children()] if name == "postgres" else [process]
+            used[name] = sum(sum(one.cpu_times()[:2]) for one in family)
+        return used
+
     async def run(self) -> None:
-        watched = {label(r): psutil.Process(r.process.pid) for r in Supervisor(self.stack).replicas() if r.process}
-        kafka = self.stack.settings.kafka
-        if kafka is not None and kafka.process is not None:
-            watched["kafka"] = psutil.Process(kafka.process.pid)
+        watched = self.watched()
         async with Quiet(self.stack.kafka_bootstrap, self.client) as quiet:
             while True:
                 unread = (await quiet.backlog()).unread
@@ -114,12 +128,13 @@ async def real_week(stack: Stack, folder: Path, measured: Measured, *, pdfs: boo
             await _all(one.submit(stage) for one in runs)
             await sampler.rest(task, quiet)
         sampler.lag_max.clear()
-        begun = await clock(stack)
+        begun, used = await clock(stack), sampler.cpu_s()
         with stages.stage("approve", "approve"):
             measured.timesheets = await _approve(runs)
         with stages.stage("settle", "settle"):
             await sampler.rest(task, quiet)
         ended = await clock(stack)
+        measured.cpu_s = {name: round(now - used[name], 1) for name, now in sampler.cpu_s().items()}
         measured.lag_max, measured.load_average = dict(sampler.lag_max), round(os.getloadavg()[0], 1)
         with stages.stage("close", "close"):
             await _all(one.cut_off() for one in runs)
@@ -193,14 +208,11 @@ def start_profiled(stack: Stack, service: str, target: Path) -> None:
 
 
 async def null_runs(stack: Stack, measured: Measured) -> None:
-    """One message for the fixed cost, then the span's events, then as many as give the span's publishes."""
-    events = sum(measured.events.values())
-    size = measured.bytes // events
-    fixed = await null_pipeline.measure(stack, messages=1, size=size)
-    measured.null_fixed_s = fixed["seconds"]
-    measured.null = await null_pipeline.measure(stack, messages=events, size=size)
-    few = max(1, events // (null_pipeline.STAGES + 1))
-    measured.null_same_publishes = await null_pipeline.measure(stack, messages=few, size=size)
+    """One event for the fixed cost, then the span's events in the week's own shape."""
+    size = measured.bytes // sum(measured.events.values())
+    one = dict.fromkeys(measured.events, 1)
+    measured.null_fixed_s = (await null_pipeline.measure(stack, null_pipeline.week_of(one), size=size))["seconds"]
+    measured.null = await null_pipeline.measure(stack, null_pipeline.week_of(measured.events), size=size)
 
 
 def measure(replicas: int, asked: argparse.Namespace, folder: Path) -> Measured:
