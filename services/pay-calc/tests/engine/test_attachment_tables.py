@@ -114,11 +114,31 @@ class TestDirectEarnings:
     def test_loans_come_first(self) -> None:
         assert take(self.DEA, 60000, room_pence=100).deducted_pence == 100
 
-    def test_the_higher_rate_has_no_verified_table(self) -> None:
+    HIGHER = replace(DEA, rate="higher")
+
+    @pytest.mark.parametrize(
+        ("net", "frequency", "before", "taken"),
+        [
+            (38500, "weekly", 0, 11550),
+            (25000, "weekly", 6000, 3500),
+            (162000, "monthly", 32400, 32400),
+            (9000, "weekly", 0, 450), (10000, "weekly", 0, 500), (10001, "weekly", 0, 600), (16001, "weekly", 0, 1600),
+            (27001, "weekly", 0, 5940), (52001, "weekly", 0, 20800), (43000, "monthly", 0, 2150), (43001, "monthly", 0, 2580),
+            (69001, "monthly", 0, 6900), (95001, "monthly", 0, 13300), (116001, "monthly", 0, 25520), (224001, "monthly", 0, 89600),
+            (0, "weekly", 0, 0),
+        ],
+    )  # fmt: skip
+    def test_the_higher_rate_by_the_examples_of_its_guide(
+        self, net: int, frequency: str, before: int, taken: int
+    ) -> None:
+        assert take(self.HIGHER, net, frequency, left=net - before).deducted_pence == taken
+
+    def test_the_higher_rate_came_in_2015(self) -> None:
+        early = replace(self.HIGHER, issued_on=date(2015, 4, 5))
         with pytest.raises(EngineError) as refused:
-            take(replace(self.DEA, rate="higher"), 40000)
+            take(early, 40000)
         assert refused.value.code == "attachment_table_unknown"
-        assert take(replace(self.DEA, rate="higher", by_hand_pence=1234), 40000).by_hand
+        assert take(replace(early, by_hand_pence=1234), 40000).by_hand
 
 
 class TestScottishArrestment:
@@ -137,8 +157,27 @@ class TestScottishArrestment:
         # 71.92 and 25 % of 0.10, which is 0.025 and goes down
         assert take(order("scottish_arrestment", date(2025, 6, 1), **SCOTLAND), 57547).deducted_pence == 7194
 
+    @pytest.mark.parametrize(
+        ("issued", "net", "frequency", "taken"),
+        [
+            # 2019: 19 % of 277.72; 60.75 and 23 % of 58.00; 111.92 and 50 % of 335.50; the least of a month
+            (date(2019, 4, 6), 40000, "weekly", 5277), (date(2022, 4, 5), 50000, "weekly", 7409),
+            (date(2019, 4, 6), 100000, "weekly", 27967), (date(2019, 4, 6), 53990, "monthly", 1500),
+            # 2022: 19 % of 269.27; 64.94 and 23 % of 27.46; 119.66 and 50 % of 289.58; 281.42 and 23 % of 452.35
+            (date(2022, 4, 6), 40000, "weekly", 5116), (date(2022, 4, 6), 50000, "weekly", 7126),
+            (date(2023, 4, 5), 100000, "weekly", 26445), (date(2022, 4, 6), 250000, "monthly", 38546),
+            # 2023: nothing at 150.94, then at least 4.00; 74.98 and 23 % of 54.43; 600.25 and 50 % of 436.17
+            (date(2023, 4, 6), 15094, "weekly", 0), (date(2023, 4, 6), 15095, "weekly", 400),
+            (date(2025, 4, 5), 60000, "weekly", 8750), (date(2025, 4, 5), 400000, "monthly", 81833),
+        ],
+    )  # fmt: skip
+    def test_earlier_orders_keep_the_table_of_their_date(
+        self, issued: date, net: int, frequency: str, taken: int
+    ) -> None:
+        assert take(order("scottish_arrestment", issued, **SCOTLAND), net, frequency).deducted_pence == taken
+
     def test_only_for_orders_of_the_verified_dates(self) -> None:
-        for issued in (date(2025, 4, 5), date(2026, 4, 6)):
+        for issued in (date(2019, 4, 5), date(2026, 4, 6)):
             with pytest.raises(EngineError):
                 take(order("scottish_arrestment", issued, **SCOTLAND), 40000)
         newer = order("scottish_arrestment", date(2023, 5, 1), tables_on=date(2025, 5, 1), **SCOTLAND)
@@ -224,8 +263,8 @@ def test_no_table_takes_less_of_more(net: int, more: int, frequency: Any) -> Non
 def test_every_table_names_its_legislation_and_dates() -> None:
     for table in BOOK.tables:
         assert any(mark in table.source for mark in ("SI ", "SSI "))
-        assert BOOK.find(table.kind, table.jurisdiction, table.orders_from) is table
-        before = BOOK.find(table.kind, table.jurisdiction, table.orders_from - timedelta(days=1))
+        assert BOOK.find(table.kind, table.jurisdiction, table.orders_from, table.rate) is table
+        before = BOOK.find(table.kind, table.jurisdiction, table.orders_from - timedelta(days=1), table.rate)
         assert before is None or before.orders_until == table.orders_from - timedelta(days=1)
 
 

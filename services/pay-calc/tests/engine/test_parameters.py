@@ -78,7 +78,7 @@ def fictitious_year(folder: Path) -> Path:
         ('tax_year = "2026-27"', 'tax_year = "2041-42"'),
         ("starts_on = 2026-04-06", "starts_on = 2041-04-06"),
         ("ends_on = 2027-04-05", "ends_on = 2042-04-05"),
-        ('version = "2026-27.1"', 'version = "2041-42.1"'),
+        ('version = "2026-27.2"', 'version = "2041-42.1"'),
         ('rates_pct = ["10", "20", "40", "45"]', 'rates_pct = ["10", "25", "40", "45"]'),
         ('employer_pct = "15"', 'employer_pct = "20"'),
     ):

@@ -144,7 +144,7 @@ class TestYearToDate:
     def test_versions_and_period_are_kept(self) -> None:
         result = slip(fixed(1), payday_on=date(2027, 4, 5))
         assert (result.tax_year, result.tax_period, result.tax_basis) == ("2026-27", 53, "non_cumulative")
-        assert (result.engine_version, result.parameter_version) == (ENGINE_VERSION, "2026-27.1")
+        assert (result.engine_version, result.parameter_version) == (ENGINE_VERSION, "2026-27.2")
 
 
 class TestDirectors:
@@ -168,6 +168,8 @@ class TestDirectors:
         young = directors.year_by_letters(P26, {"M": 2000000, "A": 1000000})
         assert young["M"] == ((2000000 - 1257000) * 8 // 100, 0)
         assert young["A"] == (80000, 150000)
+        # L fills the lower bands before S, as HMRC's calculator orders them: 2 % of what is over 12,570.00
+        assert directors.year_by_letters(P26, {"S": 2000000, "L": 2000000}) == {"L": (14860, 0), "S": (0, 225000)}
 
 
 class TestMinimumWageOnASlip:

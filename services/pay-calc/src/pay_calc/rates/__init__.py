@@ -245,13 +245,15 @@ def load_attachment_tables(path: Path = _FOLDER / "attachments.toml") -> Attachm
                 _hundredths(entry.get("protected_pct", "0")),
                 entry["rounding"],
                 entry["source"],
+                entry.get("rate", "standard"),
             )
         )
     for index, table in enumerate(tables):
         for other in tables[:index]:
             first, second = sorted((table, other), key=lambda each: each.orders_from)
             apart = first.orders_until is not None and first.orders_until < second.orders_from
-            if (table.kind, table.jurisdiction) == (other.kind, other.jurisdiction) and not apart:
+            same = (table.kind, table.jurisdiction, table.rate) == (other.kind, other.jurisdiction, other.rate)
+            if same and not apart:
                 raise BadRatesFile(f"{path.name}: {first.name} and {second.name} cover the same dates.")
     return AttachmentBook(tuple(tables))
 

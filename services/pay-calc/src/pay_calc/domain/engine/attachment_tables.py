@@ -39,6 +39,7 @@ class AttachmentTable:
     protected_bp: int
     rounding: str
     source: str
+    rate: str = "standard"
 
     def deduction(self, frequency: Frequency, net_pence: int, trace: Trace | None = None) -> int:
         """What the table takes of one period's net earnings, pence, before any protection.
@@ -78,12 +79,18 @@ class AttachmentBook:
 
     tables: tuple[AttachmentTable, ...]
 
-    def find(self, kind: str, jurisdiction: str | None, on: date) -> AttachmentTable | None:
-        """The table for an order of this kind and date; None when none is verified. A table for Great Britain serves each nation of it."""
+    def find(self, kind: str, jurisdiction: str | None, on: date, rate: str = "standard") -> AttachmentTable | None:
+        """The table for an order of this kind, date and rate; None when none is verified. A table for Great Britain serves each nation of
+        it."""
         for table in self.tables:
             place = table.jurisdiction == jurisdiction or (
                 table.jurisdiction == "Great Britain" and jurisdiction in (None, "England", "Wales", "Scotland")
             )
-            if table.kind == kind and place and table.orders_from <= on and (table.orders_until or on) >= on:
+            if (
+                (table.kind, table.rate) == (kind, rate)
+                and place
+                and table.orders_from <= on
+                and (table.orders_until or on) >= on
+            ):
                 return table
         return None

@@ -155,8 +155,9 @@ def work(
 
 def _table(order: AttachmentOrder, book: AttachmentBook | None) -> AttachmentTable:
     found, on = None, order.tables_on or order.issued_on
-    if book is not None and order.rate != "higher":
-        found = book.find(order.kind, order.jurisdiction, on)
+    if book is not None:
+        # a fixed amount is stated by the order; the standard table gives the share of earnings it must leave
+        found = book.find(order.kind, order.jurisdiction, on, "higher" if order.rate == "higher" else "standard")
     if found is None:
         where = f" of {order.jurisdiction}" if order.jurisdiction else ""
         rate = " at the higher rate" if order.rate == "higher" else ""
