@@ -13,11 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pay_calc.domain import bacs, fps
-from pay_calc.domain.decide import Agency, Closing, PaidCharge, Slip, Version, Worker, decide
+from pay_calc.domain.decide import Agency, Closing, PaidCharge, PaidSlip, Slip, Version, Worker, decide
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.engine.parameters import tax_year_of
 from pay_calc.domain.pay_dates import banking_day_at_or_before, banking_day_before, payday_of
-from pay_calc.domain.profiles import Profile, account_number_of, code_with_basis, ni_number_of, sort_code_of
+from pay_calc.domain.profiles import (
+    Directorship,
+    Profile,
+    account_number_of,
+    code_with_basis,
+    ni_number_of,
+    sort_code_of,
+)
 from pay_calc.domain.shares import largest_remainder
 from pay_calc.domain.slips import Charge, Employee, SlipInput, calculate, input_of, reversal_of
 from pay_calc.rates import minimum_wage_book, year_book
@@ -127,9 +134,11 @@ class TestProfiles:
             ({"tax_code": "K475"}, []),
             ({"tax_code": "S1257L", "student_loan_plan": "4"}, []),
             ({"ni_letter": "F"}, ["unsupported_ni_letter"]),
-            ({"director": True}, ["unsupported_director"]),
+            ({"director": True}, ["director_terms_missing"]),
+            ({"director": True, "directorship": Directorship("standard", WEEK)}, []),
             ({"attachment_of_earnings": True}, ["unsupported_attachment_of_earnings"]),
-            ({"pension": {"basis": "salary_sacrifice"}}, ["unsupported_salary_sacrifice"]),
+            ({"pension": {"basis": "salary_sacrifice"}}, ["sacrifice_amount_missing"]),
+            ({"pension": {"basis": "salary_sacrifice", "sacrifice_pence": 4000}}, []),
         ],
     )
     def test_what_is_not_worked_out_is_named(self, changes: dict[str, Any], expected: list[str]) -> None:
@@ -331,6 +340,46 @@ class TestDecide:
         [slip] = _decided(_worker(_version(version=3), paid={A_TIMESHEET: [was]}), closed=frozenset({PERIOD_TO}))
         assert slip.result is not None
         assert (slip.result.figures["gross_pence"], slip.result.minutes, len(slip.result.shares)) == (0, 0, 2)
+
+
+class TestDirectors:
+    """The annual earnings period: what went before the appointment, and before 6 April, is not in it."""
+
+    def _terms(self, directorship: Directorship, *history: PaidSlip, week: date = WEEK) -> Any:
+        profile = _profile(director=True, directorship=directorship)
+        [slip] = _decided(_worker(_version(week_ending=week), profile=profile, history=list(history)))
+        if slip.inp is None:
+            return _reasons(slip)
+        assert slip.inp.employee is not None
+        return slip.inp.employee.director
+
+    def test_an_appointment_within_the_year_counts_from_its_tax_week(self) -> None:
+        before, after = (PaidSlip(day, 1, "A", 50000, 2064, 6060) for day in (date(2026, 4, 10), date(2026, 4, 17)))
+        last_year = PaidSlip(date(2026, 4, 3), 1, "A", 90000, 0, 0)
+        terms = self._terms(
+            Directorship("standard", date(2026, 4, 15)), last_year, before, after, week=date(2026, 4, 19)
+        )
+        assert terms["pro_rata_weeks"] == 51
+        assert (terms["earnings_to_date_pence"], terms["employee_paid_pence"]) == (50000, 2064)
+        assert terms["last_payment_of_year"] is False
+
+    def test_before_the_appointment_they_are_like_anybody(self) -> None:
+        assert self._terms(Directorship("standard", date(2026, 6, 1))) is None
+
+    def test_the_last_weekly_payday_of_the_year_settles_it(self) -> None:
+        terms = self._terms(Directorship("alternative", date(2020, 6, 1)), week=date(2027, 3, 28))
+        assert (terms["pro_rata_weeks"], terms["last_payment_of_year"]) == (52, True)
+
+    def test_a_change_of_letter_in_the_year_is_for_a_person(self) -> None:
+        paid = PaidSlip(date(2026, 4, 10), 1, "M", 50000, 0, 0)
+        assert self._terms(Directorship("standard", date(2020, 6, 1)), paid, week=date(2026, 4, 12)) == [
+            "director_letter_changed"
+        ]
+
+    def test_inputs_of_before_directors_were_paid_still_load(self) -> None:
+        stored = slip_input(charge(600)).as_json()
+        del stored["employee"]["director"]
+        assert work(input_of(stored)).figures["gross_pence"] == 12710
 
 
 class TestBacs:

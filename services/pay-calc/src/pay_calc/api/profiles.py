@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-from pay_calc.api.access import AgencyId, ExternalId, ExternalIdFilter, Line, Name, plain
+from pay_calc.api.access import AgencyId, Day, ExternalId, ExternalIdFilter, Line, Name, plain
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.engine.tax_code import parse_tax_code
 from pay_calc.domain.profiles import account_number_of, ni_number_of, sort_code_of
@@ -21,6 +21,7 @@ from paybill_common.auth import Principal
 from paybill_common.http.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
 from paybill_common.http.problems import ERROR_RESPONSES, conflict, invalid, not_found
 from paybill_common.http.route import TxDep, TxRoute, require
+from paybill_common.money import from_pence, to_pence
 
 router = APIRouter(
     prefix="/v1/agencies/{agency_id}", route_class=TxRoute, responses=ERROR_RESPONSES, tags=["pay profiles"]
@@ -57,8 +58,9 @@ class Bank(BaseModel):
         return self
 
 
-class Pension(BaseModel):
-    """An active membership; per cents of qualifying earnings, basic pay or all earnings."""
+class PensionTerms(BaseModel):
+    """An active membership; per cents of qualifying earnings, basic pay or all earnings. Under salary sacrifice the worker gives up
+    `sacrifice_gbp` of each week's pay, which the employer pays over beside its own per cent."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -66,6 +68,31 @@ class Pension(BaseModel):
     employee_pct: Annotated[Decimal, Field(ge=0, le=100, decimal_places=2)] = Decimal(0)
     employer_pct: Annotated[Decimal, Field(ge=0, le=100, decimal_places=2)] = Decimal(0)
     earnings: Literal["qualifying", "basic_pay", "all_earnings"] = "qualifying"
+    sacrifice_gbp: Money = Decimal(0)
+
+
+class Pension(PensionTerms):
+    """A membership with the terms that its basis needs."""
+
+    @model_validator(mode="after")
+    def _sacrifice(self) -> Pension:
+        sacrifices = self.basis == "salary_sacrifice"
+        if sacrifices and (not self.sacrifice_gbp or self.employee_pct):
+            raise ValueError("salary_sacrifice needs sacrifice_gbp, the agreed amount a week, and no employee_pct")
+        if self.sacrifice_gbp and not sacrifices:
+            raise ValueError("sacrifice_gbp goes with the basis salary_sacrifice")
+        return self
+
+
+class Directorship(BaseModel):
+    """How a company director's National Insurance is worked out. standard: on the year so far; alternative: week by week, and the year
+    at its last payday, or on the first payday from `settle_on`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    method: Literal["standard", "alternative"]
+    appointed_on: Day
+    settle_on: Day | None = None
 
 
 class ProfileIn(Bank):
@@ -86,6 +113,7 @@ class ProfileIn(Bank):
     pension: Pension | None = None
     apprentice: bool = False
     director: bool = False
+    directorship: Directorship | None = Field(None, description="Needed to pay a director; only with director")
     attachment_of_earnings: bool = False
     previous_tax_year: Annotated[str, StringConstraints(pattern=r"^20[0-9]{2}-[0-9]{2}$")] | None = None
     previous_pay_gbp: Money = Decimal(0)
@@ -107,14 +135,25 @@ class ProfileIn(Bank):
             raise ValueError(error.message) from error
         return value
 
+    @model_validator(mode="after")
+    def _director(self) -> ProfileIn:
+        if self.directorship is not None and not self.director:
+            raise ValueError("directorship goes with director: true")
+        return self
+
     def stored(self) -> dict[str, Any]:
-        values = self.model_dump()
+        values = self.model_dump(exclude={"directorship"})
+        terms = self.directorship
+        values["director_method"] = None if terms is None else terms.method
+        values["director_appointed_on"] = None if terms is None else terms.appointed_on
+        values["director_settle_on"] = None if terms is None else terms.settle_on
         if self.pension is not None:
             values["pension"] = {
                 "basis": self.pension.basis,
                 "employee_bp": int(self.pension.employee_pct * 100),
                 "employer_bp": int(self.pension.employer_pct * 100),
                 "earnings": self.pension.earnings,
+                "sacrifice_pence": to_pence(self.pension.sacrifice_gbp),
             }
         return values
 
@@ -128,7 +167,7 @@ class ProfileBatch(BaseModel):
 
 
 class ProfileOut(BaseModel):
-    """A stored profile. `unsupported`: codes of what holds this worker's pay because this release does not work it out."""
+    """A stored profile. `unsupported`: codes of what holds this worker's pay: missing terms, or what this release does not work out."""
 
     worker_id: UUID
     external_id: str | None
@@ -143,9 +182,10 @@ class ProfileOut(BaseModel):
     ni_letter: str
     student_loan_plan: str | None
     postgrad_loan: bool
-    pension: Pension | None
+    pension: PensionTerms | None
     apprentice: bool
     director: bool
+    directorship: Directorship | None
     attachment_of_earnings: bool
     previous_tax_year: str | None
     previous_pay_gbp: Decimal
@@ -442,6 +482,14 @@ def _profile(row: Any, unsupported: list[str]) -> ProfileOut:
             "employee_pct": Decimal(pension["employee_bp"]).scaleb(-2),
             "employer_pct": Decimal(pension["employer_bp"]).scaleb(-2),
             "earnings": pension["earnings"],
+            "sacrifice_gbp": from_pence(pension.get("sacrifice_pence", 0)),
+        }
+    values["directorship"] = None
+    if row.director_method is not None:
+        values["directorship"] = {
+            "method": row.director_method,
+            "appointed_on": row.director_appointed_on,
+            "settle_on": row.director_settle_on,
         }
     return ProfileOut(**values, unsupported=unsupported)
 

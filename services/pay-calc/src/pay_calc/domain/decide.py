@@ -13,9 +13,11 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from pay_calc.domain.engine.calendar import tax_week
+from pay_calc.domain.engine.directors import weeks_from_appointment
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.pay_dates import DAY, WEEK, payday_of, period_to_of
-from pay_calc.domain.profiles import Profile, code_with_basis
+from pay_calc.domain.profiles import Directorship, Profile, code_with_basis
 from pay_calc.domain.slips import SUPPLIED, Charge, Employee, SlipInput, SlipResult, reversal_of
 
 Reason = Mapping[str, Any]
@@ -61,6 +63,18 @@ class ToDate:
 
 
 @dataclass(frozen=True, slots=True)
+class PaidSlip:
+    """What a finalised payslip says of National Insurance, pence."""
+
+    payday_on: date
+    employment_no: int
+    ni_letter: str
+    niable_pence: int
+    employee_nic_pence: int
+    employer_nic_pence: int
+
+
+@dataclass(frozen=True, slots=True)
 class Closing:
     """The run that is closing over an agency. `cut_off_no`: versions applied later are not in it."""
 
@@ -96,6 +110,8 @@ class Worker:
     payees_with_bank: frozenset[UUID] = frozenset()
     to_date: dict[tuple[str, int], ToDate] = field(default_factory=dict)
     """By tax year and employment number."""
+    history: list[PaidSlip] = field(default_factory=list)
+    """Finalised payslips; read for directors only."""
 
 
 @dataclass(slots=True)
@@ -203,11 +219,11 @@ def _reasons(worker: Worker, agency: Agency, version: Version, *, late: bool) ->
 def _work(worker: Worker, agency: Agency, slip: Slip, calculate: Calculate, tax_year_of: Callable[[date], str]) -> None:
     """Calculate what is not held. What the engine refuses is held with its reason; a correction that exceeds the pay waits."""
     while slip.paid:
-        slip.inp = _input(worker, agency, slip, tax_year_of)
-        if not slip.inp.charges:
-            slip.inp = None
-            return
         try:
+            slip.inp = _input(worker, agency, slip, tax_year_of)
+            if not slip.inp.charges:
+                slip.inp = None
+                return
             slip.result = calculate(slip.inp)
         except EngineError as error:
             refused: Reason = {"code": error.code}
@@ -233,7 +249,7 @@ def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[da
         charges.extend(version.charges)
     employee = None
     if slip.pay_basis == "paye" and worker.profile is not None:
-        employee = _employee(worker.profile, worker.to_date, tax_year_of(slip.payday_on))
+        employee = _employee(worker.profile, worker, slip.payday_on, tax_year_of)
     return SlipInput(
         pay_basis=slip.pay_basis,  # type: ignore[arg-type]  # the four bases of the contract
         payee_id=None if slip.payee_id is None else str(slip.payee_id),
@@ -246,8 +262,9 @@ def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[da
     )
 
 
-def _employee(profile: Profile, to_date: Mapping[tuple[str, int], ToDate], tax_year: str) -> Employee:
-    before = to_date.get((tax_year, profile.employment_no), ToDate())
+def _employee(profile: Profile, worker: Worker, payday_on: date, tax_year_of: Callable[[date], str]) -> Employee:
+    tax_year = tax_year_of(payday_on)
+    before = worker.to_date.get((tax_year, profile.employment_no), ToDate())
     moved = profile.previous_tax_year == tax_year
     return Employee(
         tax_code=code_with_basis(profile.tax_code, profile.tax_basis),
@@ -262,7 +279,51 @@ def _employee(profile: Profile, to_date: Mapping[tuple[str, int], ToDate], tax_y
         previous_tax_pence=profile.previous_tax_pence if moved else 0,
         pay_to_date_pence=before.taxable_pence,
         tax_to_date_pence=before.tax_pence,
+        director=None
+        if profile.directorship is None
+        else _director(profile, profile.directorship, worker.history, payday_on, tax_year_of),
     )
+
+
+def _director(
+    profile: Profile,
+    terms: Directorship,
+    history: Sequence[PaidSlip],
+    payday_on: date,
+    tax_year_of: Callable[[date], str],
+) -> Mapping[str, Any] | None:
+    """A director's annual earnings period up to this payday; None before the week of the appointment.
+
+    Earnings from before the appointment stay in their own weeks. The last payment of the year is the last weekly payday before 6 April,
+    or from `settle_on`. Source: Social Security (Contributions) Regulations 2001 reg. 8; HMRC CA44.
+    """
+    tax_year = tax_year_of(payday_on)
+    appointed_now = tax_year_of(terms.appointed_on) == tax_year
+    if terms.appointed_on > payday_on and not (appointed_now and tax_week(terms.appointed_on) == tax_week(payday_on)):
+        return None
+    first_week = tax_week(terms.appointed_on) if appointed_now else 1
+    inside = [
+        slip
+        for slip in history
+        if slip.employment_no == profile.employment_no
+        and tax_year_of(slip.payday_on) == tax_year
+        and tax_week(slip.payday_on) >= first_week
+    ]
+    if any(slip.ni_letter != profile.ni_letter for slip in inside):
+        raise EngineError(
+            "director_letter_changed",
+            "A director's NI letter changed within the tax year: the year is worked out letter by letter, by hand.",
+            "ni_letter",
+        )
+    settles = terms.settle_on is not None and tax_year_of(terms.settle_on) == tax_year and payday_on >= terms.settle_on
+    return {
+        "method": terms.method,
+        "pro_rata_weeks": weeks_from_appointment(first_week),
+        "earnings_to_date_pence": sum(slip.niable_pence for slip in inside),
+        "employee_paid_pence": sum(slip.employee_nic_pence for slip in inside),
+        "employer_paid_pence": sum(slip.employer_nic_pence for slip in inside),
+        "last_payment_of_year": settles or tax_year_of(payday_on + WEEK) != tax_year,
+    }
 
 
 def totals_of(held: Sequence[tuple[Version, tuple[Reason, ...]]]) -> tuple[int, int]:

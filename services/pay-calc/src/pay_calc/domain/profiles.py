@@ -1,4 +1,4 @@
-"""What a worker's pay profile must look like, and what this release does not pay by it: such a profile is held, never guessed."""
+"""What a worker's pay profile must look like, and what it lacks or this release does not pay by it: such a profile is held."""
 
 from __future__ import annotations
 
@@ -48,6 +48,16 @@ def code_with_basis(tax_code: str, tax_basis: Literal["cumulative", "week1"]) ->
 
 
 @dataclass(frozen=True, slots=True)
+class Directorship:
+    """How a company director's National Insurance is worked out, and from when. `settle_on`: the payday that settles the year under the
+    alternative method, where it is not the last weekly payday of the tax year."""
+
+    method: Literal["standard", "alternative"]
+    appointed_on: date
+    settle_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """The stored facts of one worker that pay depends on."""
 
@@ -66,9 +76,10 @@ class Profile:
     previous_tax_pence: int
     employment_no: int
     has_bank: bool
+    directorship: Directorship | None = None
 
     def unsupported(self) -> list[str]:
-        """Codes of what this profile needs and this release does not work out."""
+        """Codes of what this profile lacks, or needs and this release does not work out."""
         found = []
         try:
             parse_tax_code(self.tax_code)
@@ -76,10 +87,13 @@ class Profile:
             found.append("unsupported_tax_code")
         if self.ni_letter not in SUPPORTED_NI_LETTERS:
             found.append("unsupported_ni_letter")
-        if self.director:
-            found.append("unsupported_director")
+        if self.director and self.directorship is None:
+            found.append("director_terms_missing")
         if self.attachment_of_earnings:
             found.append("unsupported_attachment_of_earnings")
-        if self.pension is not None and self.pension.get("basis") == "salary_sacrifice":
-            found.append("unsupported_salary_sacrifice")
+        pension = self.pension or {}
+        if pension.get("basis") == "salary_sacrifice" and (
+            not pension.get("sacrifice_pence") or pension.get("employee_bp")
+        ):
+            found.append("sacrifice_amount_missing")
         return found

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pay_calc.domain.engine import ENGINE_VERSION
 from pay_calc.domain.engine.parameters import MinimumWageBook, YearBook
 from pay_calc.domain.engine.payslip import (
+    DirectorTerms,
     PayLineInput,
     PayLineResult,
     PayslipInput,
@@ -149,6 +150,8 @@ class Employee:
     previous_tax_pence: int = 0
     pay_to_date_pence: int = 0
     tax_to_date_pence: int = 0
+    director: Mapping[str, Any] | None = None
+    """The fields of `DirectorTerms`; None: not a director. Slips finalised before directors were paid do not name it."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -164,6 +167,7 @@ class Employee:
             "previous_tax_pence": self.previous_tax_pence,
             "pay_to_date_pence": self.pay_to_date_pence,
             "tax_to_date_pence": self.tax_to_date_pence,
+            "director": None if self.director is None else dict(self.director),
         }
 
 
@@ -310,9 +314,10 @@ def _paye(
             holiday="rolled_up" if any(charge.holiday for charge in inp.charges) else "none",
             student_loan_plan=employee.student_loan_plan,
             postgrad_loan=employee.postgrad_loan,
-            pension=_pension(employee.pension),
+            pension=_pension(employee.pension, inp.charges),
             birth_on=employee.birth_on,
             apprentice=employee.apprentice,
+            director=None if employee.director is None else DirectorTerms(**employee.director),
             period_from=inp.period_from,
             minimum_wage=book,
             apprenticeship_levy=inp.levy_payer,
@@ -470,5 +475,9 @@ def _measure(charge: Charge) -> int:
     return int((charge.units or Decimal(0)).scaleb(4))
 
 
-def _pension(raw: Mapping[str, Any] | None) -> PensionTerms | None:
-    return None if raw is None else PensionTerms(**raw)
+def _pension(raw: Mapping[str, Any] | None, charges: Sequence[Charge]) -> PensionTerms | None:
+    """The terms; no pay, only expenses: nothing is sacrificed."""
+    if raw is None:
+        return None
+    earned = any(charge.kind != "expense" for charge in charges)
+    return PensionTerms(**(raw if earned else {**raw, "sacrifice_pence": 0}))

@@ -10,8 +10,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from pay_calc.domain.decide import AWAITING, Agency, Closing, PaidCharge, ToDate, Version, Worker
-from pay_calc.domain.profiles import Profile
+from pay_calc.domain.decide import AWAITING, Agency, Closing, PaidCharge, PaidSlip, ToDate, Version, Worker
+from pay_calc.domain.profiles import Directorship, Profile
 from pay_calc.domain.slips import Charge, charge_of
 from paybill_common.db import Tx
 from paybill_common.money import to_pence
@@ -282,6 +282,7 @@ async def load(tx: Tx, keys: Sequence[Key]) -> Facts:
     await _load_versions(tx, params, workers)
     await _load_paid(tx, workers)
     await _load_people(tx, params, workers)
+    await _load_history(tx, workers)
     if any(agency.closing is not None for agency in agencies.values()):
         pending = await tx.execute(
             f"SELECT p.agency_id, p.worker_id FROM pay_run_worker p WHERE {_AMONG.format(t='p')} AND p.outcome IS NULL",  # noqa: S608
@@ -379,8 +380,9 @@ async def _load_people(tx: Tx, params: dict[str, Any], workers: dict[Key, Worker
     profiles = await tx.execute(
         f"""
         SELECT p.agency_id, p.worker_id, p.tax_code, p.tax_basis, p.ni_letter, p.birth_on, p.student_loan_plan, p.postgrad_loan,
-               p.pension, p.apprentice, p.director, p.attachment_of_earnings, p.previous_tax_year, p.previous_pay_gbp,
-               p.previous_tax_gbp, p.employment_no, p.sort_code IS NOT NULL AS has_bank
+               p.pension, p.apprentice, p.director, p.director_method, p.director_appointed_on, p.director_settle_on,
+               p.attachment_of_earnings, p.previous_tax_year, p.previous_pay_gbp, p.previous_tax_gbp, p.employment_no,
+               p.sort_code IS NOT NULL AS has_bank
         FROM pay_profile p WHERE {_AMONG.format(t="p")}
         """,  # noqa: S608  constant text
         **params,
@@ -405,6 +407,9 @@ async def _load_people(tx: Tx, params: dict[str, Any], workers: dict[Key, Worker
             previous_tax_pence=to_pence(row.previous_tax_gbp),
             employment_no=row.employment_no,
             has_bank=row.has_bank,
+            directorship=Directorship(row.director_method, row.director_appointed_on, row.director_settle_on)
+            if row.director and row.director_method is not None
+            else None,
         )
     sums = await tx.execute(
         f"""
@@ -437,6 +442,40 @@ async def _load_people(tx: Tx, params: dict[str, Any], workers: dict[Key, Worker
             by_agency.setdefault(row.agency_id, set()).add(row.payee_id)
         for worker in workers.values():
             worker.payees_with_bank = frozenset(by_agency.get(worker.agency_id, ()))
+
+
+async def _load_history(tx: Tx, workers: dict[Key, Worker]) -> None:
+    """The finalised payslips of directors, whose earnings period is the year."""
+    directors = {
+        key: worker
+        for key, worker in workers.items()
+        if worker.profile is not None and worker.profile.directorship is not None
+    }
+    if not directors:
+        return
+    found = await tx.execute(
+        f"""
+        SELECT p.agency_id, p.worker_id, p.payday_on, p.inputs -> 'employee' ->> 'employment_no' AS employment_no,
+               p.result ->> 'ni_letter' AS ni_letter, p.result -> 'figures' ->> 'niable_pence' AS niable,
+               p.result -> 'figures' ->> 'employee_nic_pence' AS employee_nic,
+               p.result -> 'figures' ->> 'employer_nic_pence' AS employer_nic
+        FROM payslip p WHERE {_AMONG.format(t="p")} AND p.state = 'finalised' AND p.pay_basis = 'paye'
+        """,  # noqa: S608  constant text
+        agency_set=sorted({agency for agency, _ in directors}),
+        workers=[worker for _, worker in directors],
+    )
+    for row in found:
+        if (worker := directors.get((row.agency_id, row.worker_id))) is not None:
+            worker.history.append(
+                PaidSlip(
+                    payday_on=row.payday_on,
+                    employment_no=int(row.employment_no),
+                    ni_letter=row.ni_letter,
+                    niable_pence=int(row.niable),
+                    employee_nic_pence=int(row.employee_nic),
+                    employer_nic_pence=int(row.employer_nic),
+                )
+            )
 
 
 async def open_workers(

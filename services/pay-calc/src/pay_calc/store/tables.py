@@ -67,6 +67,9 @@ pay_profile = Table(
     Column("pension", JSONB),
     Column("apprentice", Boolean, nullable=False, server_default=false()),
     Column("director", Boolean, nullable=False, server_default=false()),
+    Column("director_method", Text),
+    Column("director_appointed_on", Date),
+    Column("director_settle_on", Date),
     Column("attachment_of_earnings", Boolean, nullable=False, server_default=false()),
     Column("previous_tax_year", Text),
     Column("previous_pay_gbp", _MONEY, nullable=False, server_default=_NOUGHT),
@@ -82,6 +85,8 @@ pay_profile = Table(
     PrimaryKeyConstraint("agency_id", "worker_id"),
     UniqueConstraint("agency_id", "external_id"),
     CheckConstraint("tax_basis IN ('cumulative', 'week1')", name="basis"),
+    CheckConstraint("director_method IN ('standard', 'alternative')", name="director_method"),
+    CheckConstraint("(director_method IS NULL) = (director_appointed_on IS NULL)", name="director_whole"),
     CheckConstraint("(sort_code IS NULL) = (account_number IS NULL)", name="bank_whole"),
 )
 
@@ -243,6 +248,25 @@ pay_run_worker = Table(
     CheckConstraint("outcome IN ('finalised', 'nothing_payable', 'left_out')", name="outcome"),
     Index("ix_pay_run_worker_pending", "agency_id", "worker_id", postgresql_where=text("outcome IS NULL")),
     comment="The workers that a run closes over, fixed with its cut-off. outcome null: not yet done.",
+)
+
+pay_run_replay = Table(
+    "pay_run_replay",
+    metadata,
+    Column("agency_id", Uuid, nullable=False),
+    Column("pay_run_id", Uuid, nullable=False),
+    Column("night", Date),
+    Column("state", Text),
+    Column("result", JSONB),
+    Column("checked_at", DateTime(timezone=True)),
+    Column("progress_night", Date),
+    Column("progress", JSONB),
+    PrimaryKeyConstraint("agency_id", "pay_run_id"),
+    ForeignKeyConstraint(["agency_id", "pay_run_id"], ["pay_run.agency_id", "pay_run.pay_run_id"]),
+    CheckConstraint("state IN ('agrees', 'differs', 'not_available')", name="state"),
+    CheckConstraint("(state IS NULL) = (night IS NULL OR result IS NULL OR checked_at IS NULL)", name="result_whole"),
+    CheckConstraint("(progress IS NULL) = (progress_night IS NULL)", name="progress_whole"),
+    comment="What the last nightly replay of a closed run found; progress: how far the replay of a later night is.",
 )
 
 payslip = Table(
@@ -427,6 +451,7 @@ TENANT_TABLES = (
     "week_cut_off",
     "pay_run",
     "pay_run_worker",
+    "pay_run_replay",
     "payslip",
     "paid_charge",
     "year_to_date",

@@ -61,12 +61,26 @@ _REASONS = {
     "missing_payee": ("The company to be paid is not known to pay", "Enter the payee's bank details."),
     "unsupported_tax_code": ("The tax code is not supported yet", "Change the tax code, or pay this worker elsewhere."),
     "unsupported_ni_letter": ("The NI letter is not supported yet", "Change it, or pay this worker elsewhere."),
-    "unsupported_director": ("Directors are not supported yet", "Pay this worker elsewhere for now."),
+    "director_terms_missing": (
+        "The profile names a director without terms",
+        "Enter the method and the date of appointment.",
+    ),
+    "director_letter_changed": (
+        "A director's NI letter changed within the year",
+        "Work the year out letter by letter, and pay by hand.",
+    ),
     "unsupported_attachment_of_earnings": (
         "An attachment of earnings is not supported yet",
         "Pay this worker elsewhere for now.",
     ),
-    "unsupported_salary_sacrifice": ("Salary sacrifice is not supported yet", "Pay this worker elsewhere for now."),
+    "sacrifice_amount_missing": (
+        "The agreed salary sacrifice has no amount",
+        "Enter the week's amount in the profile.",
+    ),
+    "sacrifice_exceeds_pay": (
+        "The salary sacrifice is larger than the pay",
+        "Lower the amount for this week, or wait for a week with enough pay.",
+    ),
     "unsupported_pay_basis": ("The pay basis is not supported yet", "Change it on the placement."),
     "pay_basis_changed_after_payment": (
         "The pay basis changed after it was paid",
