@@ -20,7 +20,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from multiprocessing.synchronize import Event
+from multiprocessing.synchronize import Barrier
 
 import aiokafka
 import asyncpg
@@ -31,7 +31,7 @@ from paybill_stack.topics import create_topics, delete_topics
 
 CHAINED = 3
 BATCH = 2_000
-JOIN_S = 5.0
+JOIN_TIMEOUT_S = 120.0
 TABLES = """
 CREATE TABLE {n}_inbox (event_id uuid PRIMARY KEY);
 CREATE TABLE {n}_state (event_id uuid PRIMARY KEY, body text NOT NULL);
@@ -99,8 +99,8 @@ class Runner:
         self._sent = dict.fromkeys(stage.emits, 0)
         self._made = 0
 
-    async def run(self, go: Event) -> None:
-        """Wait for the start, then move what is the stage's."""
+    async def run(self, joined: Barrier) -> None:
+        """Wait until every stage has joined its group, then move what is the stage's."""
         database = await asyncpg.connect(self._dsn)
         producer = aiokafka.AIOKafkaProducer(
             bootstrap_servers=self._bootstrap, enable_idempotence=True, acks="all", linger_ms=2, max_batch_size=262_144
@@ -108,17 +108,19 @@ class Runner:
         await producer.start()
         try:
             if self.stage.starts:
-                await asyncio.to_thread(go.wait)
+                await asyncio.to_thread(joined.wait)
                 for start in range(0, self.stage.starts, BATCH):
                     count = min(BATCH, self.stage.starts - start)
                     await self._store(database, producer, [], [], count)
             if self.stage.reads:
-                await self._consume(database, producer)
+                await self._consume(database, producer, joined)
         finally:
             await producer.stop()
             await database.close()
 
-    async def _consume(self, database: asyncpg.Connection, producer: aiokafka.AIOKafkaProducer) -> None:
+    async def _consume(
+        self, database: asyncpg.Connection, producer: aiokafka.AIOKafkaProducer, joined: Barrier
+    ) -> None:
         consumer = aiokafka.AIOKafkaConsumer(
             *(f"{self.prefix}-{topic}" for topic in self.stage.reads),
             bootstrap_servers=self._bootstrap,
@@ -129,6 +131,9 @@ class Runner:
         )
         await consumer.start()
         try:
+            while not consumer.assignment():
+                await asyncio.sleep(0.05)  # noqa: ASYNC110  the library tells nobody when it has its partitions
+            await asyncio.to_thread(joined.wait)
             while self._read != dict(self.stage.reads):
                 polled = await consumer.getmany(timeout_ms=200, max_records=BATCH)
                 values = [message.value.decode() for batch in polled.values() for message in batch]
@@ -182,8 +187,8 @@ class Runner:
         )
 
 
-def run_stage(bootstrap: str, dsn: str, prefix: str, stage: Stage, size: int, go: Event) -> None:
-    asyncio.run(Runner(bootstrap, dsn, prefix, stage, size).run(go))
+def run_stage(bootstrap: str, dsn: str, prefix: str, stage: Stage, size: int, joined: Barrier) -> None:
+    asyncio.run(Runner(bootstrap, dsn, prefix, stage, size).run(joined))
 
 
 async def measure(stack: Stack, stages: Sequence[Stage], *, size: int) -> dict[str, float | int]:
@@ -196,16 +201,15 @@ async def measure(stack: Stack, stages: Sequence[Stage], *, size: int) -> dict[s
     for name in names:
         await database.execute(TABLES.format(n=name))
     context = multiprocessing.get_context("spawn")
-    go = context.Event()
+    joined = context.Barrier(len(stages) + 1)
     processes = [
-        context.Process(target=run_stage, args=(stack.kafka_bootstrap, stack.admin_dsn, prefix, stage, size, go))
+        context.Process(target=run_stage, args=(stack.kafka_bootstrap, stack.admin_dsn, prefix, stage, size, joined))
         for stage in stages
     ]
     for process in processes:
         process.start()
-    await asyncio.sleep(JOIN_S)
+    await asyncio.to_thread(joined.wait, JOIN_TIMEOUT_S)
     started = time.perf_counter()
-    go.set()
     await asyncio.to_thread(_join, processes)
     seconds = time.perf_counter() - started
     for name in names:
