@@ -131,8 +131,8 @@ class Runner:
         )
         await consumer.start()
         try:
-            while not consumer.assignment():
-                await asyncio.sleep(0.05)  # noqa: ASYNC110  the library tells nobody when it has its partitions
+            while not consumer.assignment():  # noqa: ASYNC110  the library tells nobody when it has its partitions
+                await asyncio.sleep(0.05)
             await asyncio.to_thread(joined.wait)
             while self._read != dict(self.stage.reads):
                 polled = await consumer.getmany(timeout_ms=200, max_records=BATCH)
