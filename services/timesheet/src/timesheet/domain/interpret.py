@@ -149,7 +149,9 @@ class _Book:
         terms = self._by_day.get(on)
         if terms is None:
             card = card_for(self._cards, on)
-            terms = self._by_version.setdefault(id(card), _Terms(card))
+            terms = self._by_version.get(id(card))
+            if terms is None:
+                terms = self._by_version[id(card)] = _Terms(card)
             self._by_day[on] = terms
         return terms
 
