@@ -74,7 +74,7 @@ def test_the_float_law_catches_a_float() -> None:
     assert not list(floats_in("pence = 150\n", "made_up.py"))
 
 
-RUNBOOKS = ("dead-letters", "lost-bus", "stuck-consumer", "restore")
+RUNBOOKS = ("dead-letters", "lost-bus", "stuck-consumer", "restore", "replay-differs")
 
 
 @pytest.mark.parametrize("name", RUNBOOKS)
@@ -86,9 +86,11 @@ def test_every_runbook_says_what_is_seen_what_to_do_and_how_to_know_it_is_over(n
 
 @pytest.mark.parametrize("name", RUNBOOKS)
 def test_every_endpoint_that_a_runbook_names_exists(name: str) -> None:
+    from pay_calc.api.replays import router as replays
     from paybill_common.http.ops import router
 
-    known = {re.sub(r"\{\w+\}", "{}", route.path) for route in router.routes if hasattr(route, "path")}
+    routes = [*router.routes, *replays.routes]
+    known = {re.sub(r"\{\w+\}", "{}", route.path) for route in routes if hasattr(route, "path")}
     text = (ROOT / "docs" / "runbooks" / f"{name}.md").read_text(encoding="utf-8")
     for path in re.findall(r"/v1/ops/[\w/{}-]+", text):
         assert re.sub(r"\{\w+\}|/\d+(?=/|$)", lambda found: "/{}" if found[0][0] == "/" else "{}", path) in known, path

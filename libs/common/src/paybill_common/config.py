@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     body_bytes_max: int = Field(5_000_000, description="Largest request body")
     dead_letters_in_a_row_max: int = Field(20, description="A consumer stops after so many dead letters in a row")
     session_timeout_ms: int = Field(10_000, description="Kafka group session timeout")
+    replay_hour: int = Field(
+        3, ge=0, le=23, description="Hour in Europe/London at which all closed pay runs are replayed (pay-calc only)"
+    )
 
 
 def read_settings(**overrides: Any) -> Settings:

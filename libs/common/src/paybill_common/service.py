@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,7 @@ from paybill_common.bus.kafka import KafkaBus
 from paybill_common.clock import Clock, StartedClock, SystemClock
 from paybill_common.config import Settings
 from paybill_common.consumer import Consumer, Subscription
-from paybill_common.db import Database
+from paybill_common.db import Database, is_transient
 from paybill_common.http import openapi, ops, problems
 from paybill_common.http.limits import BodyLimit
 from paybill_common.migrations import at_head
@@ -207,6 +207,24 @@ class Worker:
                 telemetry.OUTBOX_AGE_SECONDS.labels(name).set(row.age_s)
             except Exception as error:
                 log.warning("metrics.retrying", error=error)
+
+
+async def repeat(
+    work: Callable[[], Awaitable[object]], *, stop: asyncio.Event, every_s: float, name: str, runbook: str
+) -> None:
+    """Do `work` every so often until stopped. What fails is logged and tried again at the next round; nothing ends the loop."""
+    while not stop.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), timeout=every_s)
+        if stop.is_set():
+            return
+        try:
+            await work()
+        except Exception as error:
+            if is_transient(error):
+                log.warning("background.retrying", work=name, error=error)
+            else:
+                log.error("background.failed", work=name, error=error, action=runbook, exc_info=True)
 
 
 def build_app(runtime: Runtime, *, worker: Worker | None = None, api: bool = True) -> FastAPI:

@@ -35,6 +35,8 @@ LAG = Gauge("paybill_consumer_lag", "Records not yet committed, all assigned par
 DEAD_LETTERS_OPEN = Gauge("paybill_dead_letters_open", "Dead letters that wait for an operator.", ["consumer"])
 OUTBOX_AGE_SECONDS = Gauge("paybill_outbox_age_seconds", "Age of the oldest unpublished event.", ["service"])
 RELAYED = Counter("paybill_events_relayed_total", "Events published from the outbox.", ["service"])
+REPLAYED = Counter("paybill_replayed_payslips_total", "Final payslips that a nightly replay worked again.")
+REPLAY_RUNS = Gauge("paybill_replay_runs", "Closed pay runs by what their last nightly replay found.", ["state"])
 HTTP_SECONDS = Histogram("paybill_http_request_seconds", "Time of one HTTP request.", ["service", "method", "status"])
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from uuid import UUID
 
@@ -12,8 +11,8 @@ import structlog
 from pay_calc.store import runs
 from pay_calc.usecases.close_run import close_chunk
 from paybill_common.clock import Clock
-from paybill_common.db import Database, is_transient
-from paybill_common.service import Runtime
+from paybill_common.db import Database
+from paybill_common.service import Runtime, repeat
 
 log = structlog.get_logger()
 STALLED_S = 5
@@ -45,15 +44,8 @@ async def resume_stalled(database: Database, clock: Clock, *, after_s: int = STA
 
 async def keep_closing(runtime: Runtime, stop: asyncio.Event) -> None:
     """The background work of a worker process: a run whose closer was killed is closed all the same."""
-    while not stop.is_set():
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), timeout=2)
-        if stop.is_set():
-            return
-        try:
-            await resume_stalled(runtime.worker_database, runtime.clock)
-        except Exception as error:
-            if not is_transient(error):
-                log.error("pay_run.stuck", error=error, action="docs/runbooks/stuck-consumer.md", exc_info=True)
-            else:
-                log.warning("pay_run.retrying", error=error)
+
+    async def resume() -> None:
+        await resume_stalled(runtime.worker_database, runtime.clock)
+
+    await repeat(resume, stop=stop, every_s=2, name="closing pay runs", runbook="docs/runbooks/stuck-consumer.md")

@@ -30,11 +30,12 @@ from pay_calc.documents.archive import write_zip
 from pay_calc.documents.models import Payslip
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.store import payments as stored_payments
-from pay_calc.store import runs, slips
+from pay_calc.store import replays, runs, slips
 from pay_calc.usecases import close_run, payments
 from pay_calc.usecases.payslip_document import context_of, payslip_of
 from pay_calc.usecases.preview import Preview
 from pay_calc.usecases.preview import preview as make_preview
+from pay_calc.usecases.replay import Replay, load_json, replay_of
 from pay_calc.usecases.replay import replay as run_replay
 from pay_calc.usecases.submission import fps_csv
 from paybill_common.auth import Principal
@@ -176,15 +177,36 @@ class ReplayDifference(BaseModel):
     replayed: str
 
 
+class NotAvailableOut(BaseModel):
+    """Payslips made by versions that this release does not carry; `same` of them it works to the same penny all the same."""
+
+    engine_version: str
+    parameter_version: str
+    payslips: int
+    same: int
+
+
 class ReplayOut(BaseModel):
-    """`agrees`: every payslip came out to the penny."""
+    """`agrees`: every payslip came out to the penny by the versions that made it. `state` says otherwise: some differ, or some cannot be
+    proved because this release lacks their versions. `differences`: the first 200 figures; `differing` counts payslips."""
 
     pay_run_id: UUID
+    state: Literal["agrees", "differs", "not_available"]
     payslips: int
     equal: int
+    differing: int
     agrees: bool
     engine_versions: list[str]
+    parameter_versions: list[str]
+    not_available: list[NotAvailableOut]
     differences: list[ReplayDifference]
+
+
+class NightlyReplayOut(ReplayOut):
+    """What the last nightly replay found. `night`: the London day it began on."""
+
+    night: date
+    checked_at: datetime
 
 
 class MissingOut(BaseModel):
@@ -310,14 +332,19 @@ async def replay(
 ) -> ReplayOut:
     """Work every payslip of the run again from its stored inputs and compare, to the penny. Changes nothing."""
     await _row(tx, agency_id, pay_run_id)
-    found = await run_replay(tx, agency_id=agency_id, pay_run_id=pay_run_id)
-    return ReplayOut(
-        pay_run_id=pay_run_id,
-        payslips=found.payslips,
-        equal=found.equal,
-        agrees=found.payslips == found.equal,
-        engine_versions=sorted(found.engine_versions),
-        differences=[ReplayDifference.model_validate(one, from_attributes=True) for one in found.differences],
+    return ReplayOut(**_replayed(pay_run_id, await run_replay(tx, agency_id=agency_id, pay_run_id=pay_run_id)))
+
+
+@router.get("/pay-runs/{pay_run_id}/replay")
+async def last_replay(
+    tx: TxDep, agency_id: AgencyId, pay_run_id: UUID, principal: Principal = require("pay:read")
+) -> NightlyReplayOut:
+    """What the last nightly replay of the run found; 404 before the first."""
+    row = await replays.of_run(tx, agency_id=agency_id, pay_run_id=pay_run_id)
+    if row is None:
+        raise not_found("nightly_replay", pay_run_id)
+    return NightlyReplayOut(
+        **_replayed(pay_run_id, replay_of(load_json(row.result))), night=row.night, checked_at=row.checked_at
     )
 
 
@@ -393,6 +420,21 @@ async def prepare_payment_file(
         total_gbp=Decimal(0) if file is None else file.total_gbp,
         missing=[MissingOut.model_validate(one, from_attributes=True) for one in prepared.missing],
     )
+
+
+def _replayed(pay_run_id: UUID, found: Replay) -> dict[str, Any]:
+    return {
+        "pay_run_id": pay_run_id,
+        "state": found.state,
+        "payslips": found.payslips,
+        "equal": found.equal,
+        "differing": found.differing,
+        "agrees": found.state == "agrees",
+        "engine_versions": sorted({engine for engine, _ in found.versions}),
+        "parameter_versions": sorted({parameters for _, parameters in found.versions}),
+        "not_available": found.as_json()["not_available"],
+        "differences": [ReplayDifference.model_validate(one, from_attributes=True) for one in found.differences],
+    }
 
 
 async def _row(tx: Any, agency_id: UUID, pay_run_id: UUID) -> Any:
