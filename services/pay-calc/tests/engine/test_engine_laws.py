@@ -129,23 +129,28 @@ def test_replay_of_a_payslip_with_recovery_is_identity(pay: int, advance: int) -
 
 
 @given(
-    st.integers(5000, 300000), st.integers(0, 3000), st.booleans(), st.sampled_from([0, 300]), st.sampled_from([0, 500])
+    st.integers(5000, 300000),
+    st.integers(0, 3000),
+    st.booleans(),
+    st.sampled_from([0, 300]),
+    st.sampled_from([0, 500]),
+    st.booleans(),
 )
 @settings(max_examples=120, deadline=None)
 def test_a_payslip_the_engine_reconciled_passes_its_own_checks(
-    income: int, margin: int, levy: bool, employer_bp: int, employee_bp: int
+    income: int, margin: int, levy: bool, employer_bp: int, employee_bp: int, accrued: bool
 ) -> None:
     assume(income > margin)
     made = umbrella.reconcile(
         P26, frequency="weekly", assignment_income_pence=income, margin_pence=margin, ni_letter="A",
         tax_code=parse_tax_code("1257L W1"), tax_period=5, levy=levy, employer_pension_bp=employer_bp,
-        employee_pension_bp=employee_bp,
+        employee_pension_bp=employee_bp, holiday_rolled_up=not accrued, holiday_accrued=accrued,
     )  # fmt: skip
     slip = UmbrellaPayslip(
         frequency="weekly", payday_on=date(2026, 5, 8), tax_code="1257L W1", tax_period=5, ni_letter="A",
         assignment_income_pence=income, employer_nic_pence=made.employer_nic_pence, levy_pence=made.levy_pence,
         employer_pension_pence=made.employer_pension_pence, margin_pence=made.margin_pence, gross_pence=made.gross_pence,
-        basic_pence=made.basic_pence, holiday_paid_pence=made.holiday_pence, holiday_accrued_pence=0, tax_pence=made.tax_pence,
+        basic_pence=made.basic_pence, holiday_paid_pence=made.holiday_pence, holiday_accrued_pence=made.retained_pence, tax_pence=made.tax_pence,
         employee_nic_pence=made.employee_nic_pence, student_loan_pence=0, postgrad_loan_pence=0,
         employee_pension_pence=made.employee_pension_pence, net_pence=made.net_pence, minutes=None,
     )  # fmt: skip

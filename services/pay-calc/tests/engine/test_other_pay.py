@@ -46,6 +46,14 @@ class TestFamilyPay:
             family_pay.weekly_pay(P26, **(given | change))
         assert refused.value.code == code
 
+    def test_the_limit_is_that_of_the_week_that_decided(self) -> None:
+        """126.00 a week passed 2025-26's limit of 125; pay of a week after 6 April 2026 does not test 129."""
+        with pytest.raises(EngineError, match=r"129\.00, the limit of 2026-27"):
+            family_pay.weekly_pay(P26, "SMP", 7, 12600, "decision 17")
+        assert family_pay.weekly_pay(P26, "SMP", 7, 12600, "decision 17", relevant_week=P25) == 11340
+        with pytest.raises(EngineError, match=r"125\.00, the limit of 2025-26"):
+            family_pay.weekly_pay(P26, "SMP", 7, 12499, "decision 17", relevant_week=P25)
+
     def test_the_two_tests_of_smp(self) -> None:
         # the week of Wednesday 14 October 2026 starts on Sunday 11 October; its 15th week before starts on 28 June
         # 26 weeks that end with it start with the week of 4 January, and a start on its Saturday is in time

@@ -192,9 +192,18 @@ class TestTaxCodes:
         ({"age": 30, "zone": "investment_zone"}, "N"),
         ({"age": 70, "over": True}, "C"),
         ({"age": 70, "over": True, "zone": "freeport"}, "S"),
+        ({"age": 70, "over": True, "zone": "investment_zone"}, "K"),
+        ({"age": 60, "reduced_rate": True, "zone": "freeport"}, "I"),
+        ({"age": 60, "reduced_rate": True, "zone": "investment_zone"}, "E"),
+        ({"age": 30, "deferment": True, "zone": "freeport"}, "L"),
+        ({"age": 30, "deferment": True, "zone": "investment_zone"}, "D"),
+        ({"age": 67, "over": True, "due_before_state_pension_age": True}, "A"),
+        ({"age": 67, "over": True, "due_before_state_pension_age": True, "deferment": True}, "J"),
+        ({"age": 20, "zone": "freeport"}, "M"),
     ],
 )
 def test_letter_of_the_pay_date(facts: dict[str, Any], letter: str) -> None:
+    facts = dict(facts)
     over = facts.pop("over", False)
     assert letter_on_payday(over_state_pension_age=over, **facts) == letter
 
@@ -246,6 +255,11 @@ class TestSickSpells:
         found = self.treatments((date(2026, 4, 6), date(2026, 12, 31)))
         assert found.count("payable") == 140
         assert found[140:] == ["exhausted"] * (len(found) - 140)
+
+    def test_entitlement_ends_with_the_contract(self) -> None:
+        spell = ssp.SicknessSpell(date(2026, 6, 1), date(2026, 6, 5))
+        days = ssp.days_of([spell], self.WORKDAYS, self.YEARS, contract_ends_on=date(2026, 6, 3))
+        assert [day.treatment for day in days] == ["payable"] * 3 + ["contract_ended"] * 2
 
     def test_refusals(self) -> None:
         with pytest.raises(EngineError, match="order"):

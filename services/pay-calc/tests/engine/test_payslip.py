@@ -21,6 +21,7 @@ from pay_calc.domain.engine import (
     starters,
     umbrella,
 )
+from pay_calc.domain.engine.attachments import AttachmentOrder
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.engine.net_to_gross import gross_for_net
 from pay_calc.domain.engine.payslip import (
@@ -197,6 +198,14 @@ class TestMinimumWageOnASlip:
         assert slip(hours(2400, "12.71"), **unknown).nmw.status == "pass"
         assert slip(hours(2400, "12.00"), **unknown).nmw.status == "not_tested"
 
+    def test_accommodation_and_an_apprentice_on_the_slip(self) -> None:
+        free = slip(hours(2400, "12.00"), accommodation=minimum_wage.Accommodation(7, 0), **self.FACTS)
+        assert (free.nmw.status, free.nmw.surplus_pence) == ("pass", 48000 + 7770 - 50840)
+        facts = self.FACTS | {"apprentice": True}
+        assert slip(hours(2400, "12.00"), **facts).nmw.status == "not_tested"
+        assert slip(hours(2400, "12.00"), apprenticeship_first_year=True, **facts).nmw.status == "pass"
+        assert slip(hours(2400, "12.00"), apprenticeship_first_year=False, **facts).nmw.status == "fail"
+
     def test_without_rates_it_is_not_tested(self) -> None:
         assert slip(hours(2400, "12.71")).nmw.status == "not_tested"
 
@@ -253,6 +262,34 @@ class TestStarters:
         assert starters.starting_tax(P26, date(2026, 5, 24), old, "B").tax_code == "1100L"
         assert starters.starting_tax(P26, date(2026, 5, 25), old, "B").tax_code == "1257L W1"
 
+    @pytest.mark.parametrize(
+        ("code", "stated"),
+        [
+            ("1257L", "B"),
+            ("K475", "B"),
+            ("1257L W1", "B"),
+            ("BR", "C"),
+            ("SD1", "C"),
+            ("0T", "C"),
+            ("C0T X", "C"),
+            ("NT", "B"),
+        ],
+    )
+    def test_what_the_fps_reports_with_a_p45(self, code: str, stated: str) -> None:
+        for left in (date(2026, 5, 1), date(2026, 4, 1)):
+            assert starters.starting_tax(P26, self.START, starters.P45(left, code, 0, 0), None).declaration == stated
+
+    @pytest.mark.parametrize("declaration", ["A", "B", "C", None])
+    def test_what_the_fps_reports_without_one(self, declaration: Any) -> None:
+        assert starters.starting_tax(P26, self.START, None, declaration).declaration == declaration
+
+    @pytest.mark.parametrize("declaration", ["A", "B", "C"])
+    def test_a_late_statement_does_not_change_the_code_first_used(self, declaration: Any) -> None:
+        found = starters.starting_tax(P26, self.START, None, declaration, code_in_use="0T W1")
+        assert (found.tax_code, found.declaration) == ("0T W1", declaration)
+        late = starters.P45(date(2026, 5, 1), "1100L", 240000, 22000)
+        assert starters.starting_tax(P26, self.START, late, None, code_in_use="0T W1").tax_code == "1100L"
+
     def test_after_leaving_and_a_new_year(self) -> None:
         assert starters.code_after_leaving("S1257L") == "S0T W1"
         assert starters.carried_into_new_year("C1257L M1") == "C1257L"
@@ -285,6 +322,20 @@ class TestNetToGross:
 
     def test_a_target_of_nothing(self) -> None:
         assert gross_for_net(self.TEMPLATE, 0).gross_pence == 0
+
+    def test_the_neighbourhood_follows_the_year_s_own_rates(self) -> None:
+        """Under a K code half of each pound is the tax, more than any band's rate; a loan steps by the pound beside it."""
+        template = replace(self.TEMPLATE, tax_code="K9999", pension=None)
+        for target in (10000, 20000, 30000):
+            found = gross_for_net(template, target)
+            for gross in range(max(0, found.gross_pence - 3500), found.gross_pence):
+                assert calculate_payslip(replace(template, pay_lines=(fixed(gross),))).net_pence < target
+
+    def test_orders_are_refused(self) -> None:
+        order = AttachmentOrder("order 1", "DEO", date(2026, 1, 5), 8000, 20000)
+        with pytest.raises(EngineError) as refused:
+            gross_for_net(replace(self.TEMPLATE, attachments=(order,)), 30000)
+        assert refused.value.code == "attachments_not_supported"
 
     def test_out_of_reach(self) -> None:
         with pytest.raises(EngineError, match="No gross"):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -16,10 +18,12 @@ from pay_calc.domain.engine import (
     minimum_wage,
     nic,
     pension,
+    rounding,
     ssp,
     umbrella,
 )
 from pay_calc.domain.engine.calendar import tax_period
+from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.engine.income_tax import free_pay_period_1, period_table, tax_for_payment
 from pay_calc.domain.engine.parameters import Frequency
 from pay_calc.domain.engine.payslip import (
@@ -31,7 +35,7 @@ from pay_calc.domain.engine.payslip import (
 )
 from pay_calc.domain.engine.state_pension_age import state_pension_on
 from pay_calc.domain.engine.tax_code import parse_tax_code
-from pay_calc.domain.engine.trace import text_of
+from pay_calc.domain.engine.trace import Trace, recompute, text_of
 from pay_calc.rates import minimum_wage_book, parameters_for_year
 
 P25, P26 = parameters_for_year("2025-26"), parameters_for_year("2026-27")
@@ -160,6 +164,31 @@ def fixed(amount: str) -> PayLineInput:
     )
 
 
+class TestThreeDecimals:
+    def test_hmrc_s_two_examples(self) -> None:
+        """0.0059999 is 0.00 and 0.006 is 0.01, in pounds."""
+        assert rounding.nic_three_decimals(59999, 100000) == 0
+        assert rounding.nic_three_decimals(6, 10) == 1
+
+    def test_half_down_on_the_unrounded_value_would_fail_87_of_hmrc_s_rows(self) -> None:
+        def half_down(numerator: int, denominator: int) -> int:
+            return -((denominator - 2 * numerator) // (2 * denominator))
+
+        rows = json.loads((Path(__file__).parent / "data" / "hmrc-testdata.json").read_text(encoding="utf-8"))["nic"]
+        wrong = 0
+        for row in rows:
+            year = parameters_for_year(row["tax_year"])
+            letter, thresholds, pay = (
+                year.nic_letters[row["letter"]],
+                year.nic_thresholds[row["frequency"]],
+                pence(row["pay"]),
+            )
+            main = max(0, min(pay, thresholds.uel) - thresholds.pt) * letter.main_bp
+            upper = max(0, pay - thresholds.uel) * letter.upper_bp
+            wrong += half_down(main, 10000) + half_down(upper, 10000) != pence(row["ee"])
+        assert wrong == 87
+
+
 class TestLoans:
     TABLE = {  # noqa: RUF012
         "2026-27": {
@@ -190,6 +219,27 @@ class TestLoans:
         assert pounds(loans.deduction(P26, "1", "monthly", pence("3000"))) == "68.00"
         assert pounds(loans.deduction(P26, "PG", "monthly", pence("3000"))) == "75.00"
 
+    def test_an_irregular_period_goes_by_days(self) -> None:
+        # 29,385 x 10 / 365 = 805.068: cut to 805.06
+        assert pounds(loans.threshold_of_days(P26, "2", 10)) == "805.06"
+        assert loans.threshold_of_days(P26, "2", 365) == 2938500
+        assert loans.over_threshold(P26.loans["2"], 80506, 100000) == 1700
+        assert loans.over_threshold(P26.loans["2"], 80506, 80506) == 0
+        for days in (0, 366):
+            with pytest.raises(EngineError) as refused:
+                loans.threshold_of_days(P26, "2", days)
+            assert (refused.value.code, refused.value.field) == ("days_out_of_range", "days")
+
+    def test_a_starter_whose_plan_is_not_known_gets_the_lowest_threshold(self) -> None:
+        assert loans.plan_of_starter(P26, None) == "5"
+        assert loans.plan_of_starter(P25, None) == "1"
+        assert loans.plan_of_starter(P26, "2") == "2"
+        for year in (P25, P26):
+            plans = {name: loan.annual_pence for name, loan in year.loans.items() if name != "PG"}
+            assert plans[year.loan_default_plan] == min(plans.values())
+        with pytest.raises(EngineError):
+            loans.plan_of_starter(P25, "5")
+
 
 class TestPension:
     def test_weekly_680_40(self) -> None:
@@ -217,6 +267,10 @@ class TestPension:
             (date(1961, 2, 6), date(2028, 1, 6)),
             (date(1961, 3, 5), date(2028, 2, 5)),
             (date(1961, 3, 6), date(2028, 3, 6)),
+            # month ends: the cohort's month has no such day (Pensions Act 1995 Schedule 4 para 1)
+            (date(1960, 7, 31), date(2026, 11, 30)),
+            (date(1960, 12, 31), date(2027, 9, 30)),
+            (date(1961, 1, 31), date(2027, 11, 30)),
         ],
     )
     def test_state_pension_age(self, born: date, reached: date) -> None:
@@ -284,9 +338,52 @@ class TestMinimumWage:
     def test_rate_by_first_day_and_age(self, starts: date, born: date, apprentice: bool, rate: int) -> None:
         outcome = minimum_wage.outcome_of_period(
             minimum_wage_book(), reference_period_from=starts, birth_on=born, apprentice=apprentice, minutes=60,
-            counting_pay_scaled=rate * minimum_wage.SCALE,
+            apprenticeship_first_year=apprentice or None, counting_pay_scaled=rate * minimum_wage.SCALE,
         )  # fmt: skip
         assert (outcome.status, outcome.rate_pence) == ("pass", rate)
+
+    @pytest.mark.parametrize(
+        ("pay_an_hour", "first_year", "status", "rate"),
+        [
+            (1271, None, "pass", 1271),
+            (1270, None, "not_tested", 1271),
+            (800, None, "not_tested", 1271),
+            (799, None, "fail", 800),
+            (1270, False, "fail", 1271),
+            (800, True, "pass", 800),
+        ],
+    )
+    def test_an_older_apprentice_needs_the_first_year_recorded_only_between_the_rates(
+        self, pay_an_hour: int, first_year: bool | None, status: str, rate: int
+    ) -> None:
+        found = minimum_wage.outcome_of_period(
+            minimum_wage_book(), reference_period_from=date(2026, 4, 6), birth_on=date(2000, 1, 1), apprentice=True, minutes=600,
+            apprenticeship_first_year=first_year, counting_pay_scaled=10 * pay_an_hour * minimum_wage.SCALE,
+        )  # fmt: skip
+        assert (found.status, found.rate_pence) == (status, rate)
+        assert ("first year" in found.reason) == (status == "not_tested")
+        assert found.shortfall_pence == (10 * (rate - pay_an_hour) if status == "fail" else 0)
+
+    @pytest.mark.parametrize(
+        ("days", "charge", "counts"),
+        [(7, 0, 50840 + 7770), (7, 7770, 50840), (7, 5000, 50840), (7, 8770, 50840 - 1000), (0, 100, 50740)],
+    )
+    def test_accommodation_offset(self, days: int, charge: int, counts: int) -> None:
+        """11.10 a day from April 2026: free adds it, a charge over it is taken off, one up to it is not."""
+        found = minimum_wage.outcome_of_period(
+            minimum_wage_book(), reference_period_from=date(2026, 4, 6), birth_on=date(1990, 1, 1), apprentice=False, minutes=2400,
+            counting_pay_scaled=pence("508.40") * minimum_wage.SCALE, accommodation=minimum_wage.Accommodation(days, charge),
+        )  # fmt: skip
+        assert found.surplus_pence - found.shortfall_pence == counts - 50840
+        with pytest.raises(EngineError):
+            minimum_wage.accommodation_reduction(minimum_wage_book().rates[-1], minimum_wage.Accommodation(-1, 0))
+
+    def test_arrears_are_repaid_at_today_s_rate_where_it_is_higher(self) -> None:
+        # 10.00 short at 12.21 an hour, repaid at 12.71: 10.4095 goes up
+        assert minimum_wage.arrears(1000, 1221, 1271) == 1041
+        assert minimum_wage.arrears(1000, 1271, 1221) == 1000
+        with pytest.raises(EngineError):
+            minimum_wage.arrears(-1, 1221, 1271)
 
     def test_an_unknown_rate_is_not_tested(self) -> None:
         outcome = minimum_wage.outcome_of_period(
@@ -313,6 +410,26 @@ class TestUmbrella:
         figures = (r.gross_pence, r.basic_pence, r.holiday_pence, r.employer_nic_pence, r.levy_pence, r.employer_pension_pence,
                    r.residue_pence, r.employee_pension_pence, r.tax_pence, r.employee_nic_pence, r.net_pence)  # fmt: skip
         assert " ".join(pounds(figure) for figure in figures) == expected
+
+    def test_accrued_holiday_is_retained_with_its_share_of_the_costs(self) -> None:
+        """The same week, holiday accrued: basic pay alone is paid, and the rest of the income is a balance."""
+        trace = Trace()
+        r = umbrella.reconcile(
+            P26, frequency="weekly", assignment_income_pence=66000, margin_pence=2000, ni_letter="A",
+            tax_code=parse_tax_code("1257L W1"), tax_period=1, levy=True, employer_pension_bp=300, employee_pension_bp=500,
+            holiday_rolled_up=False, holiday_accrued=True, trace=trace,
+        )  # fmt: skip
+        assert (r.gross_pence, r.basic_pence, r.holiday_pence, r.retained_holiday_pence) == (49547, 49547, 0, 5980)
+        # (495.47 - 96) x 15 %, 0.5 % and 3 % of 375.47; on 555.27 they were 68.89, 2.78 and 13.06
+        assert (r.employer_nic_pence, r.levy_pence, r.employer_pension_pence) == (5992, 248, 1126)
+        assert r.retained_pence == 5980 + (6889 - 5992) + (278 - 248) + (1306 - 1126)
+        assert recompute(trace.root) == trace.root.result == 66000
+        with pytest.raises(EngineError) as refused:
+            umbrella.reconcile(
+                P26, frequency="weekly", assignment_income_pence=1, margin_pence=0, ni_letter="A", tax_code=parse_tax_code("BR"),
+                tax_period=1, levy=False, holiday_accrued=True,
+            )  # fmt: skip
+        assert refused.value.code == "holiday_twice"
 
 
 class TestWholePayslips:

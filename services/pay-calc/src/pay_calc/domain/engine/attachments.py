@@ -35,6 +35,7 @@ class AttachmentOrder:
     `protection` proportion: the law's share of net earnings instead of `protected_pence` (child maintenance orders from 3 March 2003).
     `jurisdiction`: England, Wales or Scotland, whose table applies. `tables_on`: the date whose table applies where the creditor gave
     notice of newer ones; otherwise the date of issue. `rate`: of a DEA: the standard or higher table, or the fixed `normal_pence`.
+    `owed_pence`: what is still to be paid under the order, and the most that it takes; None: it has no total.
     """
 
     reference: str
@@ -48,6 +49,7 @@ class AttachmentOrder:
     jurisdiction: Literal["England", "Wales", "Scotland"] | None = None
     tables_on: date | None = None
     rate: Literal["standard", "higher", "fixed"] = "standard"
+    owed_pence: int | None = None
 
     @property
     def before_loans(self) -> bool:
@@ -102,6 +104,12 @@ def work(
                 f"The amount entered for order {order.reference} is more than is left.",
                 "attachments",
             )
+        if order.owed_pence is not None and order.by_hand_pence > order.owed_pence:
+            raise EngineError(
+                "attachment_exceeds_order",
+                f"The amount entered for order {order.reference} is more than is still owed under it.",
+                "attachments",
+            )
         if trace is not None:
             trace.push(
                 trace.given(
@@ -118,14 +126,10 @@ def work(
         if frequency is None:
             raise EngineError("frequency_missing", "A table needs the pay frequency.", "frequency")
         return _by_table(order, table, frequency, net, earnings_left_pence, room_pence, trace)
-    wanted = order.normal_pence + order.brought_forward_pence
+    wanted, due = _stated(order, trace)
     room = max(0, earnings_left_pence - order.protected_pence)
     taken = min(wanted, room)
     if trace is not None:
-        normal = trace.given("order.normal", "Normal deduction", order.normal_pence, "pence", "stated in the order")
-        brought = trace.given(
-            "order.brought_forward", "Brought forward", order.brought_forward_pence, "pence", "earlier shortfall"
-        )
         left = trace.given(
             "order.earnings", "Attachable earnings left", earnings_left_pence, "pence", "pay less tax, NIC and pension"
         )
@@ -138,8 +142,7 @@ def work(
         trace.push(
             Node("order.taken", f"{order.kind} {order.reference}", "min", taken, "pence", "what is due, within the room left", (),
                  (
-                     Node("order.wanted", "Due this period", "sum", wanted, "pence", "normal and brought forward", (), (normal, brought),
-                          (1, 1)),
+                     due,
                      Node("order.room", "Room", "max", room, "pence", "never less than zero", (), (over, zero)),
                  ))
         )  # fmt: skip
@@ -150,6 +153,34 @@ def work(
         wanted - taken if order.kind in _CARRIES_SHORTFALL else 0,
         False,
         order.protected_pence,
+    )
+
+
+def _stated(order: AttachmentOrder, trace: Trace | None) -> tuple[int, Node | None]:
+    """What the order states for this period with what was brought forward, and the node that says so."""
+    wanted, node = order.normal_pence + order.brought_forward_pence, None
+    if trace is not None:
+        normal = trace.given("order.normal", "Normal deduction", order.normal_pence, "pence", "stated in the order")
+        brought = trace.given(
+            "order.brought_forward", "Brought forward", order.brought_forward_pence, "pence", "earlier shortfall"
+        )
+        node = Node("order.wanted", "Due this period", "sum", wanted, "pence", "normal and brought forward", (), (normal, brought),
+                    (1, 1))  # fmt: skip
+    return _within_owed(order, wanted, node, trace)
+
+
+def _within_owed(
+    order: AttachmentOrder, wanted: int, node: Node | None, trace: Trace | None
+) -> tuple[int, Node | None]:
+    """No more than is still owed under the order."""
+    if order.owed_pence is None:
+        return wanted, node
+    kept = min(wanted, order.owed_pence)
+    if trace is None or node is None:
+        return kept, None
+    owed = trace.given("order.owed", "Still owed", order.owed_pence, "pence", "the order's total less what was taken")
+    return kept, Node(
+        "order.within_owed", "Due, within what is owed", "min", kept, "pence", "the lower", (), (node, owed)
     )
 
 
@@ -191,14 +222,12 @@ def _by_table(
         room = room_pence
     room = max(0, room)
     if stated:
-        wanted = order.normal_pence + order.brought_forward_pence
-        if trace is not None:
-            trace.push(trace.given("order.stated", "Due this period", wanted, "pence", "stated in the order"))
+        wanted, due = _stated(order, trace)
     else:
-        wanted = table.deduction(frequency, net_pence if order.kind == "DEA" else max(0, left_pence), trace)
+        by_table = table.deduction(frequency, net_pence if order.kind == "DEA" else max(0, left_pence), trace)
+        wanted, due = _within_owed(order, by_table, trace.pop() if trace is not None else None, trace)
     taken = min(wanted, room)
     if trace is not None:
-        due = trace.pop()
         limit = trace.given(
             "order.room", "Room", room, "pence", "what is left over the protected share",
             (("protected", f"{protected // 100}.{protected % 100:02d}"), ("source", table.source)),

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
-from pay_calc.domain.engine import minimum_wage
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.engine.minimum_wage import MinimumWageOutcome
 from pay_calc.domain.engine.payslip import (
@@ -20,7 +19,6 @@ from pay_calc.domain.engine.payslip import (
     PayslipInput,
     PayslipResult,
     calculate_payslip,
-    pay_lines_of,
 )
 from pay_calc.domain.engine.trace import Node, Trace
 
@@ -152,13 +150,7 @@ def minimum_wage_headroom(inp: PayslipInput, outcome: MinimumWageOutcome) -> int
         return None
     if outcome.rate_pence is None:
         return sum(line.amount_pence for line in inp.pay_lines)
-    *_, minutes, scaled = pay_lines_of(inp.pay_lines)
-    sacrifice = (
-        inp.pension.sacrifice_pence if inp.pension is not None and inp.pension.basis == "salary_sacrifice" else 0
-    )
-    taken = sum(each.amount_pence for each in inp.deductions if each.reduces_nmw)
-    required = outcome.rate_pence * minutes * (minimum_wage.SCALE // 60)
-    return (scaled - (sacrifice + taken) * minimum_wage.SCALE - required) // minimum_wage.SCALE
+    return outcome.surplus_pence
 
 
 def payslip_with_recovery(

@@ -166,8 +166,7 @@ def _advance_loan(parameters: YearParameters, plan: str, pays: Sequence[int], me
         return sum(loans.deduction(parameters, plan, "weekly", pay) for pay in pays)
     loan = require_plan(parameters, plan)
     threshold = rounding.loan_threshold_floor_penny(loan.annual_pence * len(pays), BASE_OF["weekly"])
-    over = max(0, sum(pays) - threshold)
-    return rounding.loan_floor_pound(over * loan.rate_bp, 1000000) * 100
+    return loans.over_threshold(loan, threshold, sum(pays))
 
 
 # A change of interval

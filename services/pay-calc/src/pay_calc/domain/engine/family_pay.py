@@ -13,7 +13,7 @@ from typing import Literal
 from pay_calc.domain.engine import rounding
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.engine.parameters import YearParameters
-from pay_calc.domain.engine.trace import Node, Trace
+from pay_calc.domain.engine.trace import Node, Trace, text_of
 
 Kind = Literal["SMP", "SAP", "SPP", "ShPP", "SPBP", "SNCP"]
 _MOST_WEEKS: dict[Kind, int] = {"SMP": 39, "SAP": 39, "SPP": 2, "ShPP": 37, "SPBP": 2, "SNCP": 12}
@@ -64,10 +64,13 @@ def weekly_pay(
     entitlement_reference: str,
     trace: Trace | None = None,
     average_divisor: int = 1,
+    relevant_week: YearParameters | None = None,
 ) -> int:
     """One week's statutory pay, pence, up to the penny: 90 % of average earnings in weeks 1 to 6 of SMP and SAP, otherwise the lower of
     that and the year's rate. `entitlement_reference` names the recorded decision; without one the engine refuses.
-    The average is `average_weekly_earnings_pence / average_divisor`: an average that is no whole number of pence stays exact."""
+    `relevant_week`: the year of the week that decided entitlement, where it is an earlier one: its limit is tested, because a limit that
+    rises in April does not reach back. The average is `average_weekly_earnings_pence / average_divisor`: one that is no whole number of
+    pence stays exact."""
     if not entitlement_reference:
         raise EngineError(
             "entitlement_not_recorded",
@@ -79,10 +82,12 @@ def weekly_pay(
             "week_out_of_range", f"{kind} is paid for weeks 1 to {_MOST_WEEKS[kind]}; {week} is not.", "week"
         )
     rules = parameters.family_pay
-    if average_weekly_earnings_pence < rules.earnings_test_pence * average_divisor:
+    deciding = relevant_week or parameters
+    limit = deciding.family_pay.earnings_test_pence
+    if average_weekly_earnings_pence < limit * average_divisor:
         raise EngineError(
             "earnings_below_limit",
-            f"{kind} needs average weekly earnings of the year's limit.",
+            f"{kind} needs average weekly earnings of {text_of(limit, 'pence')}, the limit of {deciding.tax_year}.",
             "average_weekly_earnings",
         )
     share = rounding.family_pay_ceil_penny(average_weekly_earnings_pence * rules.earnings_bp, 10000 * average_divisor)

@@ -10,6 +10,7 @@ from pay_calc.domain.engine.parameters import BASE_OF, SPAN_OF, Frequency, LoanP
 from pay_calc.domain.engine.trace import Node, Trace
 
 PLANS = ("1", "2", "4", "5", "PG")
+DAYS_OF_YEAR = 365
 
 
 def require_plan(parameters: YearParameters, plan: str, field: str = "student_loan_plan") -> LoanPlan:
@@ -27,6 +28,27 @@ def period_threshold(parameters: YearParameters, plan: str, frequency: Frequency
     """The period's threshold in pence: annual x weeks / 52 or x months / 12, cut to the penny after multiplying."""
     annual = require_plan(parameters, plan).annual_pence
     return rounding.loan_threshold_floor_penny(annual * SPAN_OF[frequency], BASE_OF[frequency])
+
+
+def threshold_of_days(parameters: YearParameters, plan: str, days: int) -> int:
+    """The threshold of an irregular period in pence: annual x days / 365, cut to the penny. Source: as `deduction`."""
+    if not 1 <= days <= DAYS_OF_YEAR:
+        raise EngineError("days_out_of_range", f"A period has 1 to {DAYS_OF_YEAR} days; {days} is not.", "days")
+    return rounding.loan_threshold_floor_penny(require_plan(parameters, plan).annual_pence * days, DAYS_OF_YEAR)
+
+
+def plan_of_starter(parameters: YearParameters, declared: str | None) -> str:
+    """The plan of a starter who has a student loan: the declared one, or while it is not known the year's default, the lowest threshold.
+
+    Source: HMRC, collection of student loans: guide for employers.
+    """
+    return require_plan(parameters, declared if declared is not None else parameters.loan_default_plan).plan
+
+
+def over_threshold(loan: LoanPlan, threshold_pence: int, niable_pence: int) -> int:
+    """The deduction in pence, whole pounds, above a given threshold: that of another period."""
+    over = niable_pence - threshold_pence
+    return rounding.loan_floor_pound(over * loan.rate_bp, 1000000) * 100 if over > 0 else 0
 
 
 def deduction(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from pay_calc.domain.engine.errors import EngineError
+from pay_calc.domain.engine.parameters import YearParameters
 from pay_calc.domain.engine.payslip import (
     MAX_PENCE,
     PayLineInput,
@@ -17,8 +18,14 @@ from pay_calc.domain.engine.payslip import (
 
 _STEP_PENCE = 400
 """More than any one penny of gross can take off net: a pound of each loan, a pound's top tax, pennies of NIC and pension."""
-_MOST_TAKEN_BP = 4800 + 800 + 900 + 600
-"""Top tax, NIC and loans together, of one more pound, in basis points."""
+
+
+def _most_taken_bp(parameters: YearParameters) -> int:
+    """Tax, NIC and loans together, of one more pound, in basis points: at most the top rate of each, or of tax the overriding limit."""
+    rates = [rate for bands in parameters.regions.values() for rate in bands.rates_bp]
+    student = max(loan.rate_bp for loan in parameters.loans.values() if loan.plan != "PG")
+    nic = max(max(letter.main_bp, letter.upper_bp) for letter in parameters.nic_letters.values())
+    return max(*rates, parameters.overriding_limit_bp) + nic + student + parameters.loans["PG"].rate_bp
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +41,15 @@ def gross_for_net(template: PayslipInput, target_net_pence: int) -> NetToGross:
     """The smallest gross, as one fixed pay line on `template` (its own pay lines are replaced), whose net reaches the target.
 
     Net does not rise evenly: a penny more can cost a pound of loan. A binary search finds a crossing, then every gross of the
-    neighbourhood in which an earlier crossing could lie is tried. Not for rolled-up holiday on top: the gross is the whole pay.
+    neighbourhood in which an earlier crossing could lie is tried. Not for rolled-up holiday on top: the gross is the whole pay. Orders are
+    refused: while one takes all above its protected earnings, net stands still over any range of gross.
     """
+    if template.attachments:
+        raise EngineError(
+            "attachments_not_supported", "Net to gross works without attachments of earnings.", "attachments"
+        )
     pension_bp = template.pension.employee_bp if template.pension is not None else 0
-    slope_bp = 10000 - _MOST_TAKEN_BP - pension_bp
+    slope_bp = 10000 - _most_taken_bp(template.parameters) - pension_bp
     if slope_bp <= 0:
         raise EngineError(
             "pension_too_high", "The employee's pension percentage leaves no net pay to search on.", "pension"

@@ -157,16 +157,17 @@ def letter_on_payday(
     deferment: bool = False,
     reduced_rate: bool = False,
     zone: str | None = None,
+    due_before_state_pension_age: bool = False,
 ) -> str:
     """The category letter that the facts on the pay date ask for.
 
-    `zone` is None, "freeport" or "investment_zone". State Pension age outranks all; then reduced rate and deferment; a zone's
-    relief is taken before that for the young, apprentices and veterans only where no other applies.
-    Source: HMRC, National Insurance rates and categories.
+    `zone` is None, "freeport" or "investment_zone". State Pension age outranks all, but pay that was due before it and comes late still
+    bears employee contributions (`due_before_state_pension_age`; NIM36001). Then reduced rate and deferment; the reliefs for the young,
+    apprentices and veterans, which reach higher, before a zone's. Source: HMRC, National Insurance rates and categories.
     """
     if age < 16:
         return "X"
-    if over_state_pension_age:
+    if over_state_pension_age and not due_before_state_pension_age:
         return {None: "C", "freeport": "S", "investment_zone": "K"}[zone]
     if reduced_rate:
         return {None: "B", "freeport": "I", "investment_zone": "E"}[zone]

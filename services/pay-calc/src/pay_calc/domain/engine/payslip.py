@@ -29,7 +29,7 @@ from pay_calc.domain.engine.attachment_tables import AttachmentBook
 from pay_calc.domain.engine.attachments import AttachmentOrder, AttachmentResult
 from pay_calc.domain.engine.calendar import require_period, tax_period
 from pay_calc.domain.engine.errors import EngineError
-from pay_calc.domain.engine.minimum_wage import MinimumWageOutcome
+from pay_calc.domain.engine.minimum_wage import Accommodation, MinimumWageOutcome
 from pay_calc.domain.engine.parameters import Frequency, MinimumWageBook, YearParameters
 from pay_calc.domain.engine.tax_code import parse_tax_code
 from pay_calc.domain.engine.trace import Node, Trace
@@ -154,6 +154,9 @@ class PayslipInput:
     odd_week: Literal["round_up", "actual_week"] = "round_up"
     attachment_book: AttachmentBook | None = None
     """The verified tables of orders; without them an order that needs one is refused."""
+    apprenticeship_first_year: bool | None = None
+    """Of an apprentice of 19 or over, for the minimum wage; None: not recorded."""
+    accommodation: Accommodation | None = None
 
 
 STATUTORY_FAMILY_PAY = frozenset({"SMP", "SAP", "SPP", "SHPP", "SPBP", "SNCP"})
@@ -490,8 +493,10 @@ def calculate_payslip(inp: PayslipInput, trace: Trace | None = None) -> PayslipR
             reference_period_from=inp.period_from,
             birth_on=inp.birth_on,
             apprentice=inp.apprentice,
+            apprenticeship_first_year=inp.apprenticeship_first_year,
             minutes=nmw_minutes,
             counting_pay_scaled=nmw_scaled - (sacrifice + nmw_reduction) * minimum_wage.SCALE,
+            accommodation=inp.accommodation,
         )
     if trace is not None:
         trace.push(

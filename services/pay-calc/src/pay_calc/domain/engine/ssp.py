@@ -126,20 +126,22 @@ class SspDay:
     """One qualifying day of sickness and what became of it."""
 
     on: date
-    treatment: Literal["waiting", "payable", "exhausted", "too_short"]
+    treatment: Literal["waiting", "payable", "exhausted", "too_short", "contract_ended"]
 
 
 def days_of(
     spells: Sequence[SicknessSpell],
     qualifying_weekdays: frozenset[int],
     year_rules: Sequence[YearParameters],
+    contract_ends_on: date | None = None,
 ) -> tuple[SspDay, ...]:
     """Which qualifying days of a chain of spells are waiting days, payable or past the maximum.
 
     Spells at most 56 days apart are linked: waiting days are served once and the 28 weeks are shared; three years after the first of a
     chain began, entitlement ends (Statutory Sick Pay (General) Regulations 1982 reg. 3). Under the 2025-26 rules a spell
     under four days is no period of incapacity; from 6 April 2026 any day counts and there are no waiting days. Each day takes the rules of
-    the year it is in (Monday is weekday 0). Spells are in date order and do not overlap.
+    the year it is in (Monday is weekday 0). Entitlement ends with the contract, whose last day is `contract_ends_on`. Spells are in date
+    order and do not overlap.
     """
     if not qualifying_weekdays or not qualifying_weekdays <= frozenset(range(7)):
         raise EngineError(
@@ -162,7 +164,9 @@ def days_of(
             if day.weekday() not in qualifying_weekdays:
                 continue
             on_day = _rules_on(year_rules, day).ssp
-            if on_day.waiting_days and length < 4:
+            if contract_ends_on is not None and day > contract_ends_on:
+                days.append(SspDay(day, "contract_ended"))
+            elif on_day.waiting_days and length < 4:
                 days.append(SspDay(day, "too_short"))
             elif waited < on_day.waiting_days:
                 waited += 1

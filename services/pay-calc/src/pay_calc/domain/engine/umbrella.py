@@ -31,7 +31,11 @@ class EmployerCosts:
 
 @dataclass(frozen=True, slots=True)
 class UmbrellaResult:
-    """Pence. income = gross + employer NIC + levy + employer pension + margin + other costs + residue."""
+    """Pence. income = gross + employer NIC + levy + employer pension + margin + other costs + retained + residue.
+
+    `retained_pence` (accrued holiday only): the holiday held for the worker, `retained_holiday_pence`, and the employer's costs on it; a
+    balance to be shown, and paid on leave or termination.
+    """
 
     gross_pence: int
     basic_pence: int
@@ -47,6 +51,8 @@ class UmbrellaResult:
     employee_nic_pence: int
     employee_pension_pence: int
     net_pence: int
+    retained_pence: int = 0
+    retained_holiday_pence: int = 0
 
 
 def employer_costs(
@@ -82,6 +88,7 @@ def reconcile(
     employee_pension_bp: int = 0,
     employee_pension_relief: Literal["net_pay", "ras"] = "net_pay",
     holiday_rolled_up: bool = True,
+    holiday_accrued: bool = False,
     other_costs_pence: int = 0,
     pay_before_pence: int = 0,
     tax_before_pence: int = 0,
@@ -89,8 +96,11 @@ def reconcile(
 ) -> UmbrellaResult:
     """The largest whole-penny gross that the income bears, by binary search, then the worker's side on it.
 
-    With rolled-up holiday the gross contains it: basic = gross / 1.1207. Income that does not cover margin and other costs is refused.
+    With rolled-up holiday the gross contains it: basic = gross / 1.1207. With accrued holiday the worker is paid the basic part alone,
+    and the rest of the gross with its costs is retained. Income that does not cover margin and other costs is refused.
     """
+    if holiday_rolled_up and holiday_accrued:
+        raise EngineError("holiday_twice", "Holiday is rolled up or accrued, not both.", "holiday")
     letter = nic.require_letter(parameters, ni_letter)
     available = assignment_income_pence - margin_pence - other_costs_pence
     if available < 0:
@@ -108,7 +118,12 @@ def reconcile(
     gross = low
     costs = employer_costs(parameters, frequency, letter, gross, levy, employer_pension_bp)
     residue = available - gross - costs.total_pence
-    basic = holiday.basic_of_inclusive(parameters, gross) if holiday_rolled_up else gross
+    basic = holiday.basic_of_inclusive(parameters, gross) if holiday_rolled_up or holiday_accrued else gross
+    retained = retained_holiday = 0
+    if holiday_accrued:
+        whole, retained_holiday = gross + costs.total_pence, gross - basic
+        gross, costs = basic, employer_costs(parameters, frequency, letter, basic, levy, employer_pension_bp)
+        retained = whole - gross - costs.total_pence
 
     contributions = pension.contributions(
         parameters, frequency, gross, employee_pension_bp, employer_pension_bp, employee_pension_relief
@@ -127,6 +142,7 @@ def reconcile(
             ("umbrella.employer_pension", "Employer pension", costs.employer_pension_pence),
             ("umbrella.margin", "Margin", margin_pence),
             ("umbrella.other", "Other costs", other_costs_pence),
+            ("umbrella.retained", "Retained for holiday", retained),
             ("umbrella.residue", "Residue", residue),
         )
         trace.push(
@@ -149,4 +165,6 @@ def reconcile(
         employee_nic,
         deducted,
         gross - deducted - tax - employee_nic,
+        retained,
+        retained_holiday,
     )
