@@ -150,7 +150,8 @@ def test_a_payslip_the_engine_reconciled_passes_its_own_checks(
         frequency="weekly", payday_on=date(2026, 5, 8), tax_code="1257L W1", tax_period=5, ni_letter="A",
         assignment_income_pence=income, employer_nic_pence=made.employer_nic_pence, levy_pence=made.levy_pence,
         employer_pension_pence=made.employer_pension_pence, margin_pence=made.margin_pence, gross_pence=made.gross_pence,
-        basic_pence=made.basic_pence, holiday_paid_pence=made.holiday_pence, holiday_accrued_pence=made.retained_pence, tax_pence=made.tax_pence,
+        basic_pence=made.basic_pence, holiday_paid_pence=made.holiday_pence, holiday_accrued_pence=made.retained_pence,
+        tax_pence=made.tax_pence,
         employee_nic_pence=made.employee_nic_pence, student_loan_pence=0, postgrad_loan_pence=0,
         employee_pension_pence=made.employee_pension_pence, net_pence=made.net_pence, minutes=None,
     )  # fmt: skip

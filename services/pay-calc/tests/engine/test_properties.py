@@ -299,7 +299,7 @@ FLOAT_MODULES = {"math", "cmath", "statistics", "fractions", "numpy", "random"}
 
 
 def floats_in(source: str) -> list[str]:
-    """Every way a float gets into integer arithmetic: a literal, float() or round(), true division, a negative power, a module of floats."""
+    """Every way a float gets into integer arithmetic: a literal, float(), round(), true division, a negative power, a module of floats."""
     found = []
     for node in ast.walk(ast.parse(source)):
         at = f"line {getattr(node, 'lineno', 0)}"

@@ -198,7 +198,7 @@ def load_years(folder: Path = _FOLDER) -> YearBook:
     return YearBook(_frozen(years))
 
 
-def load_minimum_wage(path: Path = _FOLDER / "minimum-wage.toml") -> MinimumWageBook:
+def load_minimum_wage(path: Path = _FOLDER.joinpath("minimum-wage.toml")) -> MinimumWageBook:
     """The minimum wage by date; an hourly rate is a whole number of pence."""
     document = tomllib.loads(path.read_text(encoding="utf-8"))
     rates = tuple(
@@ -224,7 +224,7 @@ def _row(entry: Mapping[str, str]) -> TableRow:
     )
 
 
-def load_attachment_tables(path: Path = _FOLDER / "attachments.toml") -> AttachmentBook:
+def load_attachment_tables(path: Path = _FOLDER.joinpath("attachments.toml")) -> AttachmentBook:
     """The tables of attachments of earnings. Rows must rise, and tables of one kind and place may not cover the same date."""
     tables: list[AttachmentTable] = []
     for entry in tomllib.loads(path.read_text(encoding="utf-8"))["tables"]:
