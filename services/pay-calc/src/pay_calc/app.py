@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pay_calc
-from pay_calc.api import calculations, pay_runs, payment_files, payslips, profiles
+from pay_calc.api import calculations, pay_runs, payment_files, payslips, profiles, what_if
 from pay_calc.closing import keep_closing
 from pay_calc.store.tables import metadata
 from pay_calc.subscriptions import SUBSCRIPTION
@@ -25,6 +25,7 @@ SPEC = ServiceSpec(
         payslips.own_transactions,
         payslips.router,
         calculations.router,
+        what_if.router,
     ),
     background=(keep_closing,),
 )

@@ -47,7 +47,7 @@ async def explain(tx: Tx, *, agency_id: UUID, row: Any) -> Explanation:
 
 
 async def _draft_input(tx: Tx, *, agency_id: UUID, row: Any) -> SlipInput:
-    for payslip_id, slip in await decide_now(tx, key=(agency_id, row.worker_id)):
+    for payslip_id, slip in await decide_now(tx, keys=[(agency_id, row.worker_id)]):
         if payslip_id == row.payslip_id and slip.inp is not None:
             return slip.inp
     raise NothingToExplain(f"payslip {row.payslip_id} pays nothing yet: see what is held on it")

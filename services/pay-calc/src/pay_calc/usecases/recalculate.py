@@ -65,10 +65,10 @@ async def recalculate(tx: Tx, *, keys: Sequence[Key], causes: Causes | None = No
     return drafted
 
 
-async def decide_now(tx: Tx, *, key: Key) -> list[tuple[UUID, Slip]]:
-    """What would be drafted for a worker from the facts of now; nothing is stored."""
-    found = await facts.load(tx, [key])
-    return _decided(found.workers[key], found.agencies[key[0]])
+async def decide_now(tx: Tx, *, keys: Sequence[Key]) -> list[tuple[UUID, Slip]]:
+    """What would be drafted for these workers from the facts of now; nothing is stored."""
+    found = await facts.load(tx, keys)
+    return [pair for key in keys for pair in _decided(found.workers[key], found.agencies[key[0]])]
 
 
 def _decided(worker: Worker, agency: Agency) -> list[tuple[UUID, Slip]]:
