@@ -1,3 +1,4 @@
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -92,6 +93,15 @@ class TestSpawn:
             assert child.alive()
             parent.send_signal(signal.SIGKILL)
         assert processes.wait_gone(child, 5.0)
+
+    def test_a_fork_knows_that_its_parents_child_lives(self, tmp_path: Path) -> None:
+        record = processes.spawn(SLEEPER, log=tmp_path / "log")
+        seen: multiprocessing.Queue[bool] = multiprocessing.get_context("fork").Queue()
+        fork = multiprocessing.get_context("fork").Process(target=lambda: seen.put(record.alive()))
+        fork.start()
+        fork.join()
+        assert seen.get(timeout=5)
+        assert processes.stop(record)
 
     def test_attached_is_refused_outside_the_main_thread(self, tmp_path: Path) -> None:
         problems: list[str] = []

@@ -22,6 +22,9 @@ _START_TOLERANCE_S = (
 )
 _POLL_S = 0.03
 _children: dict[int, "subprocess.Popen[bytes]"] = {}  # kept so that ended children of ours are reaped, never zombies
+os.register_at_fork(
+    after_in_child=_children.clear
+)  # a fork cannot wait for its parent's children and would take them for ended
 
 
 class ProcessRecord(BaseModel):
