@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pay_calc
-from pay_calc.api import calculations, pay_runs, payment_files, payslips, profiles, what_if
+from pay_calc.api import attachments, calculations, pay_runs, payment_files, payslips, profiles, replays, what_if
 from pay_calc.closing import keep_closing
+from pay_calc.replaying import keep_replaying
 from pay_calc.store.tables import metadata
 from pay_calc.subscriptions import SUBSCRIPTION
 from paybill_common.migrations import migrations_folder
@@ -19,6 +20,7 @@ SPEC = ServiceSpec(
     subscription=lambda _runtime: SUBSCRIPTION,
     routers=(
         profiles.router,
+        attachments.router,
         pay_runs.own_transactions,
         pay_runs.router,
         payment_files.router,
@@ -26,6 +28,7 @@ SPEC = ServiceSpec(
         payslips.router,
         calculations.router,
         what_if.router,
+        replays.router,
     ),
-    background=(keep_closing,),
+    background=(keep_closing, keep_replaying),
 )

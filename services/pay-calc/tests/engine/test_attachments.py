@@ -12,7 +12,7 @@ from pay_calc.domain.engine.attachments import AttachmentOrder
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.engine.payslip import PayLineInput, PayslipInput, PayslipResult, PensionTerms, calculate_payslip
 from pay_calc.domain.engine.trace import Node, Trace, recompute
-from pay_calc.rates import parameters_for_year
+from pay_calc.rates import attachment_book, parameters_for_year
 
 P26 = parameters_for_year("2026-27")
 
@@ -53,6 +53,16 @@ def test_protected_earnings_leave_a_shortfall_that_is_carried() -> None:
     taken = slip(30000, order("DEO", 8000, net - 3000, brought_forward_pence=500))
     assert (taken.attachments_pence, taken.attachments[0].shortfall_pence) == (3000, 5500)
     assert slip(30000, order("AEO_non_priority", 8000, net - 3000)).attachments[0].shortfall_pence == 0
+
+
+def test_no_order_takes_more_than_is_still_owed_under_it() -> None:
+    stated = slip(60000, order("DEO", 8000, 20000, brought_forward_pence=500, owed_pence=1234)).attachments[0]
+    assert (stated.deducted_pence, stated.shortfall_pence) == (1234, 0)
+    council = order("CTAEO", jurisdiction="England", owed_pence=500)
+    assert slip(60000, council, attachment_book=attachment_book()).attachments_pence == 500
+    by_hand = order("AEO_priority", 1000, by_hand_pence=501, owed_pence=500)
+    with pytest.raises(EngineError, match="still owed"):
+        slip(60000, by_hand)
 
 
 def test_attachable_earnings_are_after_relief_at_source_pension_and_before_loans() -> None:

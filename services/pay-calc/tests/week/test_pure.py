@@ -136,7 +136,7 @@ class TestProfiles:
             ({"ni_letter": "F"}, ["unsupported_ni_letter"]),
             ({"director": True}, ["director_terms_missing"]),
             ({"director": True, "directorship": Directorship("standard", WEEK)}, []),
-            ({"attachment_of_earnings": True}, ["unsupported_attachment_of_earnings"]),
+            ({"attachment_of_earnings": True}, ["attachment_order_missing"]),
             ({"pension": {"basis": "salary_sacrifice"}}, ["sacrifice_amount_missing"]),
             ({"pension": {"basis": "salary_sacrifice", "sacrifice_pence": 4000}}, []),
         ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date
+from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from pydantic import Field, StringConstraints
 from pay_calc.store import people
 from paybill_common.auth import Principal
 from paybill_common.db import Tx
+from paybill_common.http.paging import decode_cursor
 from paybill_common.http.problems import Problem, invalid
 from paybill_common.labels import labels_of
 
@@ -27,6 +29,7 @@ ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 ExternalIdFilter = Annotated[str | None, Query(max_length=100, description="The caller's own id of the record")]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)]
+Money = Annotated[Decimal, Field(ge=0, le=Decimal("99999999.99"), decimal_places=2)]
 AgencyId = Annotated[UUID, Path(description="The agency")]
 
 
@@ -38,6 +41,17 @@ def require_sunday(week_ending: date, pointer: str) -> None:
             f"A week ends on a Sunday; {week_ending} is a {week_ending:%A}.",
             pointer=pointer,
         )
+
+
+def after_id(cursor: str | None) -> UUID | None:
+    """Where a list that goes by one id continues."""
+    parts = decode_cursor(cursor, parts=1)
+    if parts is None:
+        return None
+    try:
+        return UUID(parts[0])
+    except ValueError as error:
+        raise invalid("bad_cursor", "The cursor is not one that this list gave.", pointer="query:/cursor") from error
 
 
 def check_agency(principal: Principal, agency_id: UUID) -> None:

@@ -71,6 +71,18 @@ class ChargeOut(BaseModel):
     reverses: bool
 
 
+class AttachmentOut(BaseModel):
+    """What an attachment order took of this pay. `shortfall_gbp` is carried to the next; `left_gbp` none: the order has no total."""
+
+    order_id: UUID
+    reference: str
+    kind: str
+    deducted_gbp: Decimal
+    shortfall_gbp: Decimal
+    by_hand: bool
+    left_gbp: Decimal | None
+
+
 class PayslipOut(BaseModel):
     """A worker's pay for one period, basis and payee. `figures` in pounds; gross there is before expenses, as printed."""
 
@@ -108,6 +120,7 @@ class PayslipDetail(PayslipOut):
     figures: dict[str, Decimal]
     lines: list[LineOut]
     charges: list[ChargeOut]
+    attachments: list[AttachmentOut]
     year_to_date: dict[str, Any] | None
     engine_version: str | None
     parameter_version: str | None
@@ -185,6 +198,7 @@ async def get_payslip(
         figures={_gbp(name): _pounds(pence) for name, pence in result.get("figures", {}).items()},
         lines=[_line(line, placements) for line in lines],
         charges=[_charge(charge) for charge in result.get("charges", [])],
+        attachments=[AttachmentOut(**_in_pounds(each)) for each in result.get("attachments", [])],
         year_to_date=None if to_date is None else _year(to_date),
         engine_version=result.get("engine_version"),
         parameter_version=result.get("parameter_version"),
@@ -306,6 +320,16 @@ def _year(to_date: dict[str, Any]) -> dict[str, Any]:
         else:
             shown[name] = value
     return shown
+
+
+def _in_pounds(values: dict[str, Any]) -> dict[str, Any]:
+    """Names that end in _pence as pounds."""
+    return {
+        _gbp(name) if name.endswith("_pence") else name: _pounds(value)
+        if name.endswith("_pence") and value is not None
+        else value
+        for name, value in values.items()
+    }
 
 
 def _gbp(name: str) -> str:

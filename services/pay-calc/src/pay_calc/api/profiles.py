@@ -10,7 +10,8 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-from pay_calc.api.access import AgencyId, Day, ExternalId, ExternalIdFilter, Line, Name, plain
+from pay_calc.api.access import AgencyId, Day, ExternalId, ExternalIdFilter, Line, Money, Name, after_id, plain
+from pay_calc.domain.decide import Worker
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.engine.tax_code import parse_tax_code
 from pay_calc.domain.profiles import account_number_of, ni_number_of, sort_code_of
@@ -18,8 +19,8 @@ from pay_calc.store import facts, people
 from pay_calc.usecases import profiles as usecase
 from pay_calc.usecases.replay import load_json
 from paybill_common.auth import Principal
-from paybill_common.http.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
-from paybill_common.http.problems import ERROR_RESPONSES, conflict, invalid, not_found
+from paybill_common.http.paging import Cursor, Limit, Page, encode_cursor
+from paybill_common.http.problems import ERROR_RESPONSES, conflict, not_found
 from paybill_common.http.route import TxDep, TxRoute, require
 from paybill_common.money import from_pence, to_pence
 
@@ -27,7 +28,6 @@ router = APIRouter(
     prefix="/v1/agencies/{agency_id}", route_class=TxRoute, responses=ERROR_RESPONSES, tags=["pay profiles"]
 )
 
-Money = Annotated[Decimal, Field(ge=0, le=Decimal("99999999.99"), decimal_places=2)]
 TaxCodeText = Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True, min_length=2, max_length=20)]
 Short = Annotated[str, StringConstraints(strip_whitespace=True, max_length=30)]
 
@@ -314,13 +314,12 @@ async def list_profiles(
     principal: Principal = require("pay:read"),
 ) -> Page[ProfileOut]:
     """Pay profiles by worker."""
-    rows = await people.profiles(tx, agency_id=agency_id, external_id=external_id, after=_after(cursor), most=limit + 1)
+    rows = await people.profiles(tx, agency_id=agency_id, external_id=external_id, after=after_id(cursor), most=limit + 1)
     keys = [(agency_id, row.worker_id) for row in rows[:limit]]
     found = await facts.load(tx, keys)
     items = []
     for row in rows[:limit]:
-        profile = found.workers[agency_id, row.worker_id].profile
-        items.append(_profile(row, [] if profile is None else profile.unsupported()))
+        items.append(_profile(row, _lacking(found.workers[agency_id, row.worker_id])))
     return Page(items=items, next_cursor=encode_cursor(rows[limit - 1].worker_id) if len(rows) > limit else None)
 
 
@@ -363,7 +362,7 @@ async def list_payees(
     principal: Principal = require("pay:read"),
 ) -> Page[PayeeOut]:
     """Payees by id."""
-    rows = await people.payees(tx, agency_id=agency_id, external_id=external_id, after=_after(cursor), most=limit + 1)
+    rows = await people.payees(tx, agency_id=agency_id, external_id=external_id, after=after_id(cursor), most=limit + 1)
     return Page(
         items=[PayeeOut(**_only(row, PayeeOut)) for row in rows[:limit]],
         next_cursor=encode_cursor(rows[limit - 1].payee_id) if len(rows) > limit else None,
@@ -467,8 +466,11 @@ async def _profile_out(tx: TxDep, agency_id: UUID, worker_id: UUID) -> ProfileOu
     if row is None:
         raise not_found("pay_profile", worker_id)
     found = await facts.load(tx, [(agency_id, worker_id)])
-    profile = found.workers[agency_id, worker_id].profile
-    return _profile(row, [] if profile is None else profile.unsupported())
+    return _profile(row, _lacking(found.workers[agency_id, worker_id]))
+
+
+def _lacking(worker: Worker) -> list[str]:
+    return [] if worker.profile is None else worker.profile.unsupported(orders=len(worker.orders))
 
 
 def _profile(row: Any, unsupported: list[str]) -> ProfileOut:
@@ -510,13 +512,3 @@ async def _employer_out(tx: TxDep, agency_id: UUID) -> EmployerOut:
 
 def _only(row: Any, model: type[BaseModel]) -> dict[str, Any]:
     return {name: value for name, value in plain(row).items() if name in model.model_fields}
-
-
-def _after(cursor: str | None) -> UUID | None:
-    parts = decode_cursor(cursor, parts=1)
-    if parts is None:
-        return None
-    try:
-        return UUID(parts[0])
-    except ValueError as error:
-        raise invalid("bad_cursor", "The cursor is not one that this list gave.", pointer="query:/cursor") from error

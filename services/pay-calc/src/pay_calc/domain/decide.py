@@ -18,6 +18,7 @@ from pay_calc.domain.engine.directors import weeks_from_appointment
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.pay_dates import DAY, WEEK, payday_of, period_to_of
 from pay_calc.domain.profiles import Directorship, Profile, code_with_basis
+from pay_calc.domain.standing import Attachment, Order
 from pay_calc.domain.slips import SUPPLIED, Charge, Employee, SlipInput, SlipResult, reversal_of
 
 Reason = Mapping[str, Any]
@@ -112,6 +113,8 @@ class Worker:
     """By tax year and employment number."""
     history: list[PaidSlip] = field(default_factory=list)
     """Finalised payslips; read for directors only."""
+    orders: tuple[Order, ...] = ()
+    """Attachment orders, ended ones too."""
 
 
 @dataclass(slots=True)
@@ -208,7 +211,7 @@ def _reasons(worker: Worker, agency: Agency, version: Version, *, late: bool) ->
     else:
         if not profile.has_bank:
             reasons.append({"code": "missing_bank_details", "subject_id": subject})
-        reasons.extend({"code": code, "subject_id": subject} for code in profile.unsupported())
+        reasons.extend({"code": code, "subject_id": subject} for code in profile.unsupported(orders=len(worker.orders)))
     if late and agency.late_pay is None:
         reasons.append({"code": "late_pay_rule_not_set"})
     elif late and agency.late_pay != "with_current_pay":
@@ -247,8 +250,14 @@ def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[da
             for was in worker.paid.get(version.timesheet_id, ())
         )
         charges.extend(version.charges)
-    employee = None
+    employee: Employee | None = None
+    attachments: tuple[Attachment, ...] = ()
     if slip.pay_basis == "paye" and worker.profile is not None:
+        attachments = tuple(
+            found
+            for order in worker.orders
+            if (found := order.on(slip.payday_on, slip.period_to - DAY)) is not None
+        )
         employee = _employee(worker.profile, worker, slip.payday_on, tax_year_of)
     return SlipInput(
         pay_basis=slip.pay_basis,  # type: ignore[arg-type]  # the four bases of the contract
@@ -259,6 +268,7 @@ def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[da
         charges=tuple(charges),
         employee=employee,
         levy_payer=agency.levy_payer and slip.pay_basis == "paye",
+        attachments=attachments,
     )
 
 

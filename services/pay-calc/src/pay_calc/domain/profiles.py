@@ -78,8 +78,8 @@ class Profile:
     has_bank: bool
     directorship: Directorship | None = None
 
-    def unsupported(self) -> list[str]:
-        """Codes of what this profile lacks, or needs and this release does not work out."""
+    def unsupported(self, *, orders: int = 0) -> list[str]:
+        """Codes of what this profile lacks, or needs and this release does not work out. `orders`: attachment orders that are recorded."""
         found = []
         try:
             parse_tax_code(self.tax_code)
@@ -89,8 +89,8 @@ class Profile:
             found.append("unsupported_ni_letter")
         if self.director and self.directorship is None:
             found.append("director_terms_missing")
-        if self.attachment_of_earnings:
-            found.append("unsupported_attachment_of_earnings")
+        if self.attachment_of_earnings and not orders:
+            found.append("attachment_order_missing")
         pension = self.pension or {}
         if pension.get("basis") == "salary_sacrifice" and (
             not pension.get("sacrifice_pence") or pension.get("employee_bp")

@@ -7,25 +7,28 @@ the stored result to the penny, years later.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Literal
 
 from pay_calc.domain.engine import ENGINE_VERSION
+from pay_calc.domain.engine.attachment_tables import AttachmentBook
 from pay_calc.domain.engine.parameters import MinimumWageBook, YearBook
 from pay_calc.domain.engine.payslip import (
     DirectorTerms,
     PayLineInput,
     PayLineResult,
     PayslipInput,
+    PayslipResult,
     PensionTerms,
     calculate_payslip,
     pay_lines_of,
 )
 from pay_calc.domain.engine.trace import Node, Trace
 from pay_calc.domain.shares import largest_remainder
+from pay_calc.domain.standing import Attachment, attachment_of
 
 PayBasis = Literal["paye", "umbrella", "limited", "cis"]
 SUPPLIED: frozenset[str] = frozenset({"umbrella", "limited"})
@@ -178,7 +181,10 @@ def employee_of(raw: Mapping[str, Any]) -> Employee:
 
 @dataclass(frozen=True, slots=True)
 class SlipInput:
-    """All that a payslip or self-bill depends on, beside the year's statutory figures."""
+    """All that a payslip or self-bill depends on, beside the year's statutory figures.
+
+    Parts that few payslips have are in the JSON only where there are any: inputs stored before they existed load as without them.
+    """
 
     pay_basis: PayBasis
     payee_id: str | None
@@ -188,6 +194,7 @@ class SlipInput:
     charges: tuple[Charge, ...]
     employee: Employee | None = None
     levy_payer: bool = False
+    attachments: tuple[Attachment, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -199,6 +206,7 @@ class SlipInput:
             "charges": [charge.as_json() for charge in self.charges],
             "employee": None if self.employee is None else self.employee.as_json(),
             "levy_payer": self.levy_payer,
+            **({"attachments": [each.as_json() for each in self.attachments]} if self.attachments else {}),
         }
 
 
@@ -213,6 +221,7 @@ def input_of(raw: Mapping[str, Any]) -> SlipInput:
         charges=tuple(charge_of(charge) for charge in raw["charges"]),
         employee=None if raw["employee"] is None else employee_of(raw["employee"]),
         levy_payer=raw["levy_payer"],
+        attachments=tuple(attachment_of(each) for each in raw.get("attachments", ())),
     )
 
 
@@ -241,9 +250,11 @@ FIGURES = (
 
 @dataclass(frozen=True, slots=True)
 class SlipResult:
-    """The worked slip. `figures` is integer pence by the names of `FIGURES`; gross there is without expenses, as on the payslip.
+    """The worked slip. `figures` is integer pence by the names of `FIGURES`; gross there is without expenses, as on the payslip, and other
+    deductions hold the attachments.
 
-    `lines` are what is printed, `charges` one entry for each charge of the input, in its order: (its share, the penny that
+    `attachments`: for each order: order_id, reference, kind, deducted_pence, shortfall_pence (carried to the next payslip), by_hand,
+    left_pence (still owed; None: no total). `lines` are what is printed, `charges` one entry for each charge of the input, in its order: (its share, the penny that
     summing moved), both pence.
     """
 
@@ -262,6 +273,7 @@ class SlipResult:
     worked_minutes: int
     engine_version: str
     parameter_version: str
+    attachments: tuple[Mapping[str, Any], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -280,22 +292,33 @@ class SlipResult:
             "worked_minutes": self.worked_minutes,
             "engine_version": self.engine_version,
             "parameter_version": self.parameter_version,
+            **({"attachments": [dict(each) for each in self.attachments]} if self.attachments else {}),
         }
 
 
 def calculate(
-    inp: SlipInput, *, years: YearBook, minimum_wage: MinimumWageBook, trace: Trace | None = None
+    inp: SlipInput,
+    *,
+    years: YearBook,
+    minimum_wage: MinimumWageBook,
+    attachments: AttachmentBook | None = None,
+    trace: Trace | None = None,
 ) -> SlipResult:
     """Work a slip. Raises EngineError (code, message, field) for what may not be guessed."""
     if inp.pay_basis in SUPPLIED:
         return _supplied(inp, trace)
     if inp.pay_basis != "paye" or inp.employee is None:
         raise ValueError(f"a {inp.pay_basis} slip needs an employee on PAYE, an umbrella or a limited company")
-    return _paye(inp, inp.employee, years, minimum_wage, trace)
+    return _paye(inp, inp.employee, years, minimum_wage, attachments, trace)
 
 
 def _paye(
-    inp: SlipInput, employee: Employee, years: YearBook, book: MinimumWageBook, trace: Trace | None
+    inp: SlipInput,
+    employee: Employee,
+    years: YearBook,
+    book: MinimumWageBook,
+    tables: AttachmentBook | None,
+    trace: Trace | None,
 ) -> SlipResult:
     parameters = years.on(inp.payday_on)
     lines = _engine_lines(inp)
@@ -321,11 +344,16 @@ def _paye(
             period_from=inp.period_from,
             minimum_wage=book,
             apprenticeship_levy=inp.levy_payer,
+            attachments=tuple(each.order for each in inp.attachments),
+            attachment_book=tables,
         ),
         trace,
     )
     figures = {name: getattr(result, name) for name in FIGURES}
+    figures["other_deductions_pence"] += result.attachments_pence
     if result.gross_pence == 0:
+        if trace is not None:
+            _expenses_alone(trace, result.expenses_pence)
         # PAYE Regulations 2003 reg. 63: no refund for an unpaid week without the worker's application.
         figures = dict.fromkeys(FIGURES, 0) | {
             "expenses_pence": result.expenses_pence,
@@ -352,6 +380,42 @@ def _paye(
         worked_minutes=_worked(inp),
         engine_version=result.engine_version,
         parameter_version=result.parameter_version,
+        attachments=_attached(inp, result) if result.gross_pence else (),
+    )
+
+
+def _attached(inp: SlipInput, result: PayslipResult) -> tuple[Mapping[str, Any], ...]:
+    """What each order took, in the order of work."""
+    by_reference = {each.order.reference: each for each in inp.attachments}
+    return tuple(
+        {
+            "order_id": by_reference[each.reference].order_id,
+            "reference": each.reference,
+            "kind": each.kind,
+            "deducted_pence": each.deducted_pence,
+            "shortfall_pence": each.shortfall_pence,
+            "by_hand": each.by_hand,
+            "left_pence": None if owed is None else owed - each.deducted_pence,
+        }
+        for each in result.attachments
+        for owed in (by_reference[each.reference].order.owed_pence,)
+    )
+
+
+def _expenses_alone(trace: Trace, expenses_pence: int) -> None:
+    """Make the finished trace say what a week without pay says: its lines, and no tax."""
+    whole = trace.root
+    lines = tuple(node for node in whole.children if node.rule_id in ("pay.line", "pay.fixed", "holiday.rolled_up"))
+    trace.nodes.clear()
+    trace.aside.clear()
+    trace.push(
+        replace(
+            whole,
+            result=expenses_pence,
+            formula="no pay this week: no tax is worked out or given back without the worker's application",
+            children=lines,
+            signs=(1,) * len(lines),
+        )
     )
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from pay_calc.domain.decide import AWAITING, Agency, Closing, PaidCharge, PaidSlip, ToDate, Version, Worker
 from pay_calc.domain.profiles import Directorship, Profile
 from pay_calc.domain.slips import Charge, charge_of
+from pay_calc.store import standing
 from paybill_common.db import Tx
 from paybill_common.money import to_pence
 from paybill_contracts.invoicing import SelfBillIssued
@@ -283,6 +284,9 @@ async def load(tx: Tx, keys: Sequence[Key]) -> Facts:
     await _load_paid(tx, workers)
     await _load_people(tx, params, workers)
     await _load_history(tx, workers)
+    for key, orders in (await standing.orders_of(tx, keys)).items():
+        if key in workers:
+            workers[key].orders = tuple(orders)
     if any(agency.closing is not None for agency in agencies.values()):
         pending = await tx.execute(
             f"SELECT p.agency_id, p.worker_id FROM pay_run_worker p WHERE {_AMONG.format(t='p')} AND p.outcome IS NULL",  # noqa: S608

@@ -136,6 +136,63 @@ pay_calendar = Table(
     CheckConstraint("late_pay IN ('with_current_pay', 'usual_payday')", name="late_pay"),
 )
 
+attachment_order = Table(
+    "attachment_order",
+    metadata,
+    Column("agency_id", Uuid, nullable=False),
+    Column("order_id", Uuid, nullable=False),
+    Column("worker_id", Uuid, nullable=False),
+    Column("external_id", Text),
+    Column("reference", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("issued_on", Date, nullable=False),
+    Column("starts_on", Date, nullable=False),
+    Column("ends_on", Date),
+    Column("jurisdiction", Text),
+    Column("tables_on", Date),
+    Column("rate", Text, nullable=False),
+    Column("protection", Text, nullable=False),
+    Column("normal_pence", BigInteger, nullable=False),
+    Column("protected_pence", BigInteger, nullable=False),
+    Column("arrears_pence", BigInteger, nullable=False),
+    Column("total_pence", BigInteger),
+    Column("document_ref", Text),
+    Column("taken_pence", BigInteger, nullable=False, server_default=_NOUGHT),
+    Column("shortfall_pence", BigInteger),
+    Column("version", Integer, nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("updated_by", Text, nullable=False),
+    PrimaryKeyConstraint("agency_id", "order_id"),
+    UniqueConstraint("agency_id", "worker_id", "reference"),
+    UniqueConstraint("agency_id", "external_id"),
+    CheckConstraint(
+        "kind IN ('DEO', 'AEO_priority', 'AEO_non_priority', 'CTAEO', 'DEA', 'scottish_arrestment')", name="kind"
+    ),
+    CheckConstraint("jurisdiction IN ('England', 'Wales', 'Scotland')", name="place"),
+    CheckConstraint("rate IN ('standard', 'higher', 'fixed')", name="rate"),
+    CheckConstraint("protection IN ('stated', 'proportion')", name="protection"),
+    CheckConstraint(
+        "least(normal_pence, protected_pence, arrears_pence, total_pence, taken_pence, shortfall_pence) >= 0",
+        name="not_negative",
+    ),
+    comment="taken and shortfall are what finalised payslips made of it; the rest is as the order says.",
+)
+
+attachment_amount = Table(
+    "attachment_amount",
+    metadata,
+    Column("agency_id", Uuid, nullable=False),
+    Column("order_id", Uuid, nullable=False),
+    Column("week_ending", Date, nullable=False),
+    Column("amount_pence", BigInteger, nullable=False),
+    Column("entered_at", DateTime(timezone=True), nullable=False),
+    Column("entered_by", Text, nullable=False),
+    PrimaryKeyConstraint("agency_id", "order_id", "week_ending"),
+    ForeignKeyConstraint(["agency_id", "order_id"], ["attachment_order.agency_id", "attachment_order.order_id"]),
+    CheckConstraint("amount_pence >= 0", name="not_negative"),
+    comment="A period's amount that a clerk read from the order, where no table is loaded.",
+)
+
 timesheet_version = Table(
     "timesheet_version",
     metadata,
@@ -446,6 +503,8 @@ TENANT_TABLES = (
     "payee",
     "employer",
     "pay_calendar",
+    "attachment_order",
+    "attachment_amount",
     "timesheet_version",
     "clearance",
     "week_cut_off",

@@ -15,7 +15,7 @@ from uuid import UUID
 from pay_calc.domain.decide import totals_of
 from pay_calc.domain.pay_dates import banking_day_at_or_before, payday_of, period_to_of
 from pay_calc.rates import parameters_on
-from pay_calc.store import facts, runs, slips
+from pay_calc.store import facts, runs, slips, standing
 from pay_calc.store.facts import Key
 from pay_calc.usecases.recalculate import Drafted, figures_of, recalculate
 from paybill_common.db import Tx
@@ -135,6 +135,7 @@ async def _finalise(
     paid: list[dict[str, Any]] = []
     settled: list[tuple[UUID, int, UUID | None]] = []
     to_date: list[slips.ToDateRow] = []
+    attached: list[standing.Taken] = []
     for (_, worker_id), mine in drafted.items():
         ours = [draft for draft in mine if draft.slip.period_to == run.period_to]
         if str(worker_id) in parked:
@@ -158,6 +159,7 @@ async def _finalise(
                 final.append(_final(tx, run, worker_id, draft))
                 paid.extend(_paid(draft))
                 to_date.extend(_to_date(worker_id, draft))
+                attached.extend(_attached(draft))
         outcomes.append((worker_id, outcome, None, timesheets, minutes))
     years = await slips.add_to_date(tx, agency_id=run.agency_id, rows=to_date)
     await slips.finalise(
@@ -170,6 +172,7 @@ async def _finalise(
     )
     await slips.insert_paid(tx, agency_id=run.agency_id, rows=paid)
     await slips.settle(tx, agency_id=run.agency_id, settled=settled)
+    await standing.add_taken(tx, agency_id=run.agency_id, rows=attached)
     return outcomes
 
 
@@ -245,6 +248,14 @@ def _to_date(worker_id: UUID, draft: Drafted) -> list[slips.ToDateRow]:
                 "employer_pence": figures["employer_nic_pence"],
             },
         )
+    ]
+
+
+def _attached(draft: Drafted) -> list[standing.Taken]:
+    assert draft.slip.result is not None
+    return [
+        standing.Taken(UUID(each["order_id"]), each["deducted_pence"], each["shortfall_pence"])
+        for each in draft.slip.result.attachments
     ]
 
 

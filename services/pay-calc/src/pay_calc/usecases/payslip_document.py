@@ -38,6 +38,14 @@ _ELEMENTS = {
     "allowance": "Allowance",
     "expense": "Expenses",
 }
+_ORDERS = {
+    "DEO": "Child maintenance order",
+    "AEO_priority": "Attachment of earnings",
+    "AEO_non_priority": "Attachment of earnings",
+    "CTAEO": "Council tax order",
+    "DEA": "Direct earnings attachment",
+    "scottish_arrestment": "Earnings arrestment",
+}
 _PLURAL = {"day": "days", "each": "items"}
 
 
@@ -168,6 +176,8 @@ def _payment(row: Any, line: dict[str, Any], context: Context) -> Payment:
 
 def _deductions(figures: dict[str, int], result: dict[str, Any], employee: dict[str, Any]) -> tuple[Amount, ...]:
     plan = employee["student_loan_plan"]
+    orders = [_order(each) for each in result.get("attachments", ()) if each["deducted_pence"]]
+    others = figures["other_deductions_pence"] - sum(each["deducted_pence"] for each in result.get("attachments", ()))
     named = (
         ("Income tax", "tax_pence", f"{employee['tax_code']} on {from_pence(figures['taxable_pence'])}"),
         ("National Insurance", "employee_nic_pence", f"letter {result['ni_letter']}"),
@@ -175,13 +185,24 @@ def _deductions(figures: dict[str, int], result: dict[str, Any], employee: dict[
         ("Student loan", "student_loan_pence", f"plan {plan}" if plan else None),
         ("Postgraduate loan", "postgrad_loan_pence", None),
         ("Pension", "employee_pension_pence", None),
-        ("Other deductions", "other_deductions_pence", None),
     )
-    return tuple(
+    printed = [
         Amount(name=name, amount_gbp=from_pence(figures[key]), note=note)
         for name, key, note in named
         if figures[key] or key in ("tax_pence", "employee_nic_pence")
-    )
+    ]
+    if others:
+        orders.append(Amount(name="Other deductions", amount_gbp=from_pence(others)))
+    return (*printed, *orders)
+
+
+def _order(taken: dict[str, Any]) -> Amount:
+    notes = [f"order {taken['reference']}"]
+    if taken["by_hand"]:
+        notes.append("entered by hand")
+    if taken["left_pence"] is not None:
+        notes.append(f"{from_pence(taken['left_pence'])} left")
+    return Amount(name=_ORDERS[taken["kind"]], amount_gbp=from_pence(taken["deducted_pence"]), note=", ".join(notes))
 
 
 def _employer_costs(figures: dict[str, int]) -> tuple[Amount, ...]:

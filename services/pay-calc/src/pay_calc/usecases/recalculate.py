@@ -17,7 +17,7 @@ from pay_calc.domain.engine.parameters import tax_year_of
 from pay_calc.domain.engine.trace import Trace
 from pay_calc.domain.pay_dates import WEEK
 from pay_calc.domain.slips import Charge, SlipInput, SlipResult, calculate
-from pay_calc.rates import minimum_wage_book, year_book
+from pay_calc.rates import attachment_book, minimum_wage_book, year_book
 from pay_calc.store import facts, slips
 from pay_calc.store.facts import Key
 from paybill_common.db import Tx
@@ -35,7 +35,9 @@ _dumps = json.JSONEncoder(separators=(",", ":")).encode
 
 def work(inp: SlipInput, trace: Trace | None = None) -> SlipResult:
     """A slip by this release's statutory figures."""
-    return calculate(inp, years=year_book(), minimum_wage=minimum_wage_book(), trace=trace)
+    return calculate(
+        inp, years=year_book(), minimum_wage=minimum_wage_book(), attachments=attachment_book(), trace=trace
+    )
 
 
 def payslip_id_of(*, agency_id: UUID, worker_id: UUID, period_to: date, pay_basis: str, payee_id: UUID | None) -> UUID:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -41,6 +42,14 @@ BILL_STATE = {
     "none": State("–", "none"),
 }
 
+BASIS = {"paye": "PAYE", "umbrella": "Umbrella", "limited": "Limited company", "cis": "CIS"}
+DOCUMENT = {"invoice": "Invoice", "credit_note": "Credit note", "self_bill": "Self-bill"}
+_LEFT_OUT = {
+    "nothing_payable": "All the hours are held, so there is nothing to pay",
+    "finalised": "Paid, but for the hours that are held",
+    "parked_events": "An event of this worker could not be handled, so the worker waits whole; see system health",
+}
+"""Why a pay run did not pay a worker, or not whole."""
 _REASONS = {
     "awaiting_clearance": ("Compliance has not answered yet", "It lifts by itself when the decision arrives."),
     "missing_document": ("A required document is missing", "Record the document, or release the hold with a reason."),
@@ -53,8 +62,14 @@ _REASONS = {
     "compliance_hold": ("Compliance holds it", "Open it to see which document is missing."),
     "hold_after_finalisation": ("A hold came after the pay run closed", "Look at it: the pay has already gone."),
     "document_expires": ("A document expires soon", "Ask the worker for the renewed document."),
-    "umbrella_not_approved": ("The umbrella company is not on the approved list", "Approve the umbrella company."),
-    "umbrella_not_on_register": ("The umbrella company is not on the register", "Add it to the approved list."),
+    "umbrella_not_approved": (
+        "The umbrella company is not on the approved list",
+        "Check it and approve it, or release the hold with a reason.",
+    ),
+    "umbrella_not_on_register": (
+        "The umbrella company is not on the register",
+        "Check it and approve it, or release the hold with a reason.",
+    ),
     "umbrella_not_named": ("No umbrella company is named", "Name the payee on the placement."),
     "missing_pay_profile": ("The worker has no pay profile", "Enter tax code, NI number and start date."),
     "missing_bank_details": ("No bank details to pay to", "Enter sort code and account number."),
@@ -69,10 +84,16 @@ _REASONS = {
         "A director's NI letter changed within the year",
         "Work the year out letter by letter, and pay by hand.",
     ),
-    "unsupported_attachment_of_earnings": (
-        "An attachment of earnings is not supported yet",
-        "Pay this worker elsewhere for now.",
+    "attachment_order_missing": (
+        "The attachment order is not recorded",
+        "Record the order that the profile speaks of.",
     ),
+    "attachment_table_unknown": (
+        "No verified table is loaded for an attachment order",
+        "Enter the week's amount from the order.",
+    ),
+    "attachment_exceeds_earnings": ("The amount entered for an order is more than is left", "Enter a lower amount."),
+    "attachment_exceeds_order": ("The amount entered for an order is more than is owed", "Enter a lower amount."),
     "sacrifice_amount_missing": (
         "The agreed salary sacrifice has no amount",
         "Enter the week's amount in the profile.",
@@ -86,7 +107,10 @@ _REASONS = {
         "The pay basis changed after it was paid",
         "Change it back on the placement, then correct by hand.",
     ),
-    "late_pay_rule_not_set": ("It is late, and no rule for late pay is set", "Choose the rule in the pay calendar."),
+    "late_pay_rule_not_set": (
+        "It is late, and no rule for late pay is set",
+        "Say when a late week is paid; one answer serves every late week.",
+    ),
     "unsupported_late_pay_rule": ("The rule for late pay is not supported yet", "Choose “with current pay”."),
     "negative_pay": ("A correction is larger than the pay", "It waits for a week with enough pay."),
     "below_minimum_wage": ("Below the minimum wage", "Check the hours and the rate."),
@@ -139,6 +163,11 @@ def reason(raw: Mapping[str, Any]) -> str:
 def remedy(code: str) -> str:
     """What to do about a reason."""
     return _REASONS.get(code, ("", "Open one of its timesheets to see what it waits for."))[1]
+
+
+def left_out(outcome: str | None, code: str | None) -> str:
+    """Why a pay run did not pay a worker, or not whole."""
+    return _LEFT_OUT.get(code or "") or _LEFT_OUT.get(outcome or "") or reason({"code": code or outcome or ""})
 
 
 def requirement(code: str | None) -> str:
@@ -225,7 +254,7 @@ STORY = {
 }
 STORY_ORDER = {kind: number for number, kind in enumerate(STORY)}
 """What comes first when two things happened at the same instant."""
-STORY_TONE = {
+_STORY_TONE = {
     "rejected": "blocked",
     "held": "blocked",
     "pay_held": "blocked",
@@ -241,13 +270,13 @@ STORY_TONE = {
 def story(kind: str, detail: Mapping[str, Any]) -> str:
     """One chapter of a timesheet's story, as a sentence after its heading."""
     parts: list[str] = []
-    if "version" in detail:
+    if detail.get("version", 1) != 1:
         parts.append(f"version {detail['version']}")
     for name in ("approved_by", "rejected_by", "released_by"):
         if name in detail:
             parts.append(f"by {_WHO.get(str(detail[name]), str(detail[name]))}")
     if "source" in detail:
-        parts.append(f"by {detail['source']}")
+        parts.append(_SOURCE.get(str(detail["source"]), f"by {detail['source']}"))
     minutes = detail.get("worked_minutes", detail.get("minutes"))
     if isinstance(minutes, int):
         parts.append(f"{show.hours(minutes)} h")
@@ -257,7 +286,7 @@ def story(kind: str, detail: Mapping[str, Any]) -> str:
     if "number" in detail:
         parts.append(str(detail["number"]))
     if "payday_on" in detail:
-        parts.append(f"payday {detail['payday_on']}")
+        parts.append(f"payday {show.day(date.fromisoformat(str(detail['payday_on'])))}")
     if "reason_code" in detail:
         parts.append(plain(str(detail["reason_code"])).lower())
     reasons = detail.get("reasons")
@@ -266,4 +295,14 @@ def story(kind: str, detail: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-_WHO = {"client": "the client", "agency": "the agency", "rule": "rule", "person": "a person"}
+def story_state(kind: str, detail: Mapping[str, Any]) -> State:
+    """A chapter's heading and tone. What only waits for compliance's answer is no hold yet."""
+    reasons = detail.get("reasons") or []
+    awaited = all(isinstance(one, Mapping) and one.get("code") == "awaiting_clearance" for one in reasons)
+    if reasons and awaited and kind in ("pay_held", "bill_held"):
+        return State("Pay waits for clearance" if kind == "pay_held" else "Billing waits for clearance", "waiting")
+    return State(STORY.get(kind, plain(kind)), _STORY_TONE.get(kind, "done"))
+
+
+_WHO = {"client": "the client", "agency": "the agency", "rule": "the rules", "person": "a person"}
+_SOURCE = {"file": "from a file", "api": "by another program", "portal": "in the portal"}

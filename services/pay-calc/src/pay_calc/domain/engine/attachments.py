@@ -129,7 +129,7 @@ def work(
     wanted, due = _stated(order, trace)
     room = max(0, earnings_left_pence - order.protected_pence)
     taken = min(wanted, room)
-    if trace is not None:
+    if trace is not None and due is not None:
         left = trace.given(
             "order.earnings", "Attachable earnings left", earnings_left_pence, "pence", "pay less tax, NIC and pension"
         )
@@ -227,7 +227,7 @@ def _by_table(
         by_table = table.deduction(frequency, net_pence if order.kind == "DEA" else max(0, left_pence), trace)
         wanted, due = _within_owed(order, by_table, trace.pop() if trace is not None else None, trace)
     taken = min(wanted, room)
-    if trace is not None:
+    if trace is not None and due is not None:
         limit = trace.given(
             "order.room", "Room", room, "pence", "what is left over the protected share",
             (("protected", f"{protected // 100}.{protected % 100:02d}"), ("source", table.source)),
