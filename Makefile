@@ -49,7 +49,7 @@ simulate: setup ## run SEEDS simulation seeds (default 200)
 bench: setup ## run the real week beside the null pipeline
 	$(PY) -m bench.week
 
-bench-pay: setup ## payslips a second of the pay engine
+bench-pay: setup ## payslips a second: engine, pay run, PDFs, memory
 	$(PY) -m bench.pay
 
 images: setup ## build wheels and the service images

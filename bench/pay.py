@@ -1,9 +1,10 @@
-"""Payslips a second of the pay engine: `make bench-pay`.
+"""Payslips a second: the pay engine alone, a pay run end to end, PDFs, memory: `make bench-pay`.
 
-One core, no database. The mix is a temp agency's week: one to three pay lines, rolled-up holiday pay, 40 % with a student or
-postgraduate loan, 70 % in a pension, one in twelve Scottish, some K, BR and week-1 codes, the minimum wage tested on every slip. Beside it
-the tax step alone, on the same months, against PyPI `paye`. Rounds are interleaved and the median is printed with the spread, because
-a shared machine is never still.
+The engine is measured on one core without a database. The mix is a temp agency's week: one to three pay lines, rolled-up holiday pay, 40 %
+with a student or postgraduate loan, 70 % in a pension, one in twelve Scottish, some K, BR and week-1 codes, the minimum wage tested on
+every slip. Beside it the tax step alone, on the same months, against PyPI `paye`. Rounds are interleaved and the median is printed with
+the spread, because a shared machine is never still. Then `bench.pay_run` takes workers through a pay run on a real Postgres, and payslips
+are made into PDFs by one process. Lines that end in `payslips/s` are the figures; a line of JSON repeats them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from bench import pay_run
+from pay_calc.documents import sample
 from pay_calc.domain.engine.income_tax import tax_for_payment
 from pay_calc.domain.engine.payslip import PayLineInput, PayslipInput, PensionTerms, calculate_payslip
 from pay_calc.domain.engine.tax_code import parse_tax_code
@@ -132,12 +135,8 @@ def rates_of(work: dict[str, Callable[[], None]], counts: dict[str, int], rounds
     return rates
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--payslips", type=int, default=20_000)
-    parser.add_argument("--rounds", type=int, default=7)
-    chosen = parser.parse_args()
-    count = chosen.payslips
+def measure_engine(count: int, rounds: int) -> dict[str, float]:
+    """Print and give payslips a second of the whole engine, with its explanation, and of the tax step beside PyPI paye."""
     inputs = realistic_payslips(count)
     loans = round(sum(1 for each in inputs if each.student_loan_plan or each.postgrad_loan) * 100 / count)
     pensions = round(sum(1 for each in inputs if each.pension) * 100 / count)
@@ -163,7 +162,7 @@ def main() -> None:
     counts = {"engine": count, "explained": len(explained), "tax": count // 4, "paye": count // 4}
     if theirs is not None:
         work["paye"] = theirs
-    rates = rates_of(work, counts, chosen.rounds)
+    rates = rates_of(work, counts, rounds)
     for name, values in rates.items():
         middle = statistics.median(values)
         print(f"{names[name]} (spread {min(values):,.0f} to {max(values):,.0f}): {middle:,.0f} payslips/s")
@@ -171,11 +170,47 @@ def main() -> None:
         ratios = [a / b for a, b in zip(rates["tax"], rates["paye"], strict=True)]
         print(f"tax step, this engine to paye, round by round: {statistics.median(ratios):.1f} times "
               f"({min(ratios):.1f} to {max(ratios):.1f})")  # fmt: skip
-    memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(f"peak memory of this process with {count:,} payslips held: {memory_mb} MB")
+    return {name: statistics.median(values) for name, values in rates.items()}
+
+
+def measure_pay_run(workers: int) -> dict[str, float]:
+    """Print and give payslips a second of the drafts, of the close, and of both."""
+    found = pay_run.measure(workers, loans_percent=LOANS_PERCENT, pension_percent=PENSION_PERCENT)
     print(
-        json.dumps({name: round(statistics.median(values)) for name, values in rates.items()} | {"peak_mb": memory_mb})
+        f"drafts from approved hours, {workers:,} workers, one consumer, Postgres: {found.draft_per_s:,.0f} payslips/s"
     )
+    print(f"closing their pay run, finalised and in the outbox: {found.close_per_s:,.0f} payslips/s")
+    print(f"a pay run end to end, from approved hours to closed: {found.whole_per_s:,.0f} payslips/s")
+    return {"draft": found.draft_per_s, "close": found.close_per_s, "pay_run": found.whole_per_s}
+
+
+def measure_pdf(documents: int) -> dict[str, float]:
+    """Print and give payslip PDFs a second of one process."""
+    found = sample.measure(documents)
+    kilobytes = found.bytes_total // documents // 1000
+    print(f"PDF documents, one process, {kilobytes} kB each: {found.documents_per_second} payslips/s")
+    return {"pdf": float(found.documents_per_second)}
+
+
+def peak_mb() -> int:
+    """The most memory this process has held so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--payslips", type=int, default=20_000, help="of the engine alone")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--workers", type=int, default=2_000, help="of the pay run")
+    parser.add_argument("--documents", type=int, default=100, help="PDFs")
+    chosen = parser.parse_args()
+    figures = measure_engine(chosen.payslips, chosen.rounds)
+    engine_mb = peak_mb()
+    print(f"peak memory with {chosen.payslips:,} payslips' inputs held: {engine_mb} MB")
+    figures |= measure_pay_run(chosen.workers) | measure_pdf(chosen.documents)
+    print(f"peak memory after the pay run and the PDFs, events and all in this process: {peak_mb()} MB")
+    memory = {"engine_peak_mb": engine_mb, "peak_mb": peak_mb()}
+    print(json.dumps({name: round(value) for name, value in figures.items()} | memory))
 
 
 if __name__ == "__main__":
