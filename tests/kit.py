@@ -60,8 +60,9 @@ class Keys:
         subject: str = "tester",
         name: str = "Terry Tester",
         seconds: int = 900,
+        every_agency: bool = False,
     ) -> str:
-        principal = Principal(subject=subject, name=name, scopes=frozenset(scopes), agencies=frozenset(agencies))
+        principal = Principal(subject, name, frozenset(scopes), frozenset(agencies), every_agency)
         return sign(private_key_pem=self.pem, key_id="test", principal=principal, seconds=seconds)
 
     def headers(self, *agencies: UUID, **options: Any) -> dict[str, str]:

@@ -349,6 +349,7 @@ async def test_operator_understands_and_discards_a_dead_letter(week: Week, perso
     (still,) = await _letters(week)
     assert [still["id"], still["waiting"]] == [letter["id"], letter["waiting"]]
 
+    await olive.fill(panel.get_by_label("Why it may be given up"), "Published by hand for a rehearsal")
     await olive.enter(panel.get_by_role("button", name="Discard this one"))
     await expect(flash(page)).to_contain_text(f"Discarded; handled {letter['waiting']} events")
     await expect(page.get_by_text("No dead letter.")).to_be_visible()

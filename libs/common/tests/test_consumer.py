@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import toy
 from toy import AGENCY, message, submitted, worker
@@ -176,7 +178,9 @@ async def test_discard_releases_what_waits(runtime: Runtime, memory_bus: MemoryB
     await (await start(runtime)).step()
     async with runtime.worker_database.transaction(now=runtime.clock.now()) as tx:
         (letter,) = await dead_letters.list_open(tx)
-        outcome = await dead_letters.discard(tx, handler=toy.count, dead_letter_id=letter.id, by="tester")
+        outcome = await dead_letters.discard(
+            tx, handler=toy.count, dead_letter_id=letter.id, by="tester", reason="sent by mistake"
+        )
         (second,) = await dead_letters.list_open(tx)
     assert (outcome.handled, outcome.dead_letter_id, second.waiting) == (1, second.id, 1)
     assert await story(runtime, 2) == "TS-2-2"
@@ -191,7 +195,7 @@ async def test_operators_of_another_agency_cannot_replay(runtime: Runtime, memor
             await dead_letters.replay(tx, handler=toy.count, dead_letter_id=letter.id, by="x", agencies=[worker(1)])
 
 
-@pytest.mark.parametrize("text", ["{", '"text"', '{"specversion":"1.0"}', "\x00"])
+@pytest.mark.parametrize("text", ["{", '"text"', '{"specversion":"1.0"}', "\x00", "[" * 100_000])
 async def test_an_unreadable_record_is_dead_lettered_once_and_others_flow(
     runtime: Runtime, memory_bus: MemoryBus, text: str
 ) -> None:
@@ -200,6 +204,56 @@ async def test_an_unreadable_record_is_dead_lettered_once_and_others_flow(
     consumer = await start(runtime)
     result = await consumer.step()
     assert (result.dead, result.handled) == (1, 1)
+
+
+@pytest.mark.parametrize("key", ["\x00", "half \ud800"])
+async def test_a_key_that_cannot_be_stored_stops_nobody(runtime: Runtime, memory_bus: MemoryBus, key: str) -> None:
+    """In the envelope, and where Kafka lets it through, as the record's own key."""
+    raw = json.loads(message(submitted(4, 1))) | {"partitionkey": key}
+    put(memory_bus, json.dumps(raw), key.replace("\ud800", "?"))
+    put_event(memory_bus, 4, 2)
+    result = await (await start(runtime)).step()
+    assert (result.dead, result.handled) == (1, 1)
+
+
+async def test_a_record_that_can_be_read_at_last_is_handled_once(runtime: Runtime, memory_bus: MemoryBus) -> None:
+    """Here its event came a second time, whole: replaying the broken copy must not count it again."""
+    data = submitted(4, 1)
+    put(memory_bus, "{", data.partition_key())
+    put_event(memory_bus, 5, 1, minutes=13)
+    put_event(memory_bus, 5, 2)
+    await (await start(runtime)).step()
+
+    async def mend(text: str) -> dead_letters.Outcome:
+        async with runtime.worker_database.transaction(now=runtime.clock.now()) as tx:
+            letter = next(one for one in await dead_letters.list_open(tx) if one.agency_id is None)
+            await tx.execute(
+                "UPDATE dead_letter SET payload = convert_to(:t, 'UTF8') WHERE id = :i", t=text, i=letter.id
+            )
+            return await dead_letters.replay(tx, handler=toy.count, dead_letter_id=letter.id, by="tester")
+
+    still = await mend("{")
+    assert (still.handled, "not JSON" in str(still.error)) == (0, True)
+    behind = await mend(message(submitted(5, 3)))
+    assert (behind.handled, "wait behind another" in str(behind.error)) == (0, True)
+    put_event(memory_bus, 4, 1)
+    await (await start(runtime)).step()
+    again = await mend(message(data))
+    assert (again.error, again.dead_letter_id, await minutes(runtime, 4)) == (None, None, 60)
+
+
+async def test_discarding_what_nobody_can_read_releases_nobody(runtime: Runtime, memory_bus: MemoryBus) -> None:
+    """It lies under the key of a worker whose events wait behind another dead letter."""
+    put_event(memory_bus, 2, 1, minutes=13)
+    put_event(memory_bus, 2, 2)
+    put(memory_bus, "{", str(worker(2)))
+    await (await start(runtime)).step()
+    async with runtime.worker_database.transaction(now=runtime.clock.now()) as tx:
+        letter = next(one for one in await dead_letters.list_open(tx) if one.agency_id is None)
+        assert letter.waiting == 0
+        await dead_letters.discard(tx, handler=toy.count, dead_letter_id=letter.id, by="tester", reason="no event")
+        (waits,) = await dead_letters.list_open(tx)
+    assert (waits.waiting, await minutes(runtime, 2)) == (1, 0)
 
 
 async def test_too_many_dead_letters_in_a_row_stop_the_consumer_until_it_is_resumed(

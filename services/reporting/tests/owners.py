@@ -24,6 +24,8 @@ class Owners:
         self.asked: list[httpx.Request] = []
         self.away: set[str] = set()
         self.refuse: dict[str, tuple[int, dict[str, Any]]] = {}
+        self.letter: dict[str, Any] = {}
+        """What is different about the one dead letter."""
 
     def transport(self) -> httpx.MockTransport:
         return httpx.MockTransport(self._answer)
@@ -75,6 +77,7 @@ class Owners:
                     "attempts": 1,
                     "dead_at": "2026-04-06T14:12:00+00:00",
                     "waiting": 2,
+                    **self.letter,
                 }
             ]
         if path == "/pay-runs/preview":

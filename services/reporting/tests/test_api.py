@@ -79,6 +79,14 @@ async def test_a_client_of_every_agency_may_name_one_that_is_not_made_yet(site: 
         assert answer.json() == []
 
 
+async def test_only_a_token_for_all_that_there_is_runs_the_instance(site: Site) -> None:
+    async with site.browser() as browser:
+        whole = await site.app.state.verifier.verify(await token(browser))
+        narrowed = await site.app.state.verifier.verify(await token(browser, agencies=str(site.world.agency)))
+        crm = await site.app.state.verifier.verify(await token(browser, "crm", "s3"))
+    assert [whole.every_agency, narrowed.every_agency, crm.every_agency] == [True, False, False]
+
+
 async def test_public_keys_are_published(site: Site) -> None:
     async with site.browser() as browser:
         keys = (await browser.get("/.well-known/jwks.json")).json()["keys"]

@@ -258,6 +258,28 @@ class TestCommands:
         assert site.owners.sent()[0].url.path == "/v1/ops/dead-letters/7/replay"
 
 
+    async def test_a_discard_carries_its_reason_and_the_rights_of_who_runs_the_instance(self, site: Site) -> None:
+        for person, everywhere in (("bea", True), ("pat", False)):
+            async with site.sign_in(person) as browser:
+                page = await browser.get("/system")
+                assert "Why it may be given up" in page.text
+                form = {"csrf": csrf_of(page.text), "service": "pay-calc", "dead_letter_id": "7", "key": person}
+                await browser.post("/system/commands/discard", data={**form, "reason": "Sent by a test"})
+                assert "Discarded; handled 3 events" in (await browser.get("/system")).text
+            sent = site.owners.sent()[-1]
+            assert sent.url.path == "/v1/ops/dead-letters/7/discard"
+            assert json.loads(sent.content) == {"reason": "Sent by a test"}
+            principal = await site.app.state.verifier.verify(sent.headers["authorization"].removeprefix("Bearer "))
+            assert principal.every_agency is everywhere
+
+    async def test_a_record_that_nobody_can_read_is_shown_harmless(self, site: Site) -> None:
+        site.owners.letter = {"agency_id": None, "event_type": "unreadable", "payload": r"<script>\x00", "waiting": 0}
+        async with site.sign_in("bea") as browser:
+            text = (await browser.get("/system")).text
+        assert "it belongs to no agency" in text
+        assert r"&lt;script&gt;\x00" in text
+
+
 class TestExports:
     @pytest.mark.parametrize("table", ["timesheets", "holds", "payslips", "invoices", "margin"])
     async def test_each_table_as_csv_and_excel(self, site: Site, table: str) -> None:

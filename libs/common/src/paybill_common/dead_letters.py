@@ -5,6 +5,7 @@ The consumer and the operator lock the same parked-key row, so an event that arr
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from paybill_common import telemetry
+from paybill_common import inbox, telemetry
 from paybill_common.bus import Record
 from paybill_common.db import Tx, is_transient
 from paybill_common.envelope import AnyEvent, BadEnvelope, Batch, decode, fallback_id
@@ -38,6 +39,18 @@ _PARK = text(
 )
 
 
+UNREADABLE = "unreadable"
+"""The type given to a record that is none of our events."""
+_THEIRS = (
+    "(CAST(:agencies AS uuid[]) IS NULL OR d.agency_id = ANY(CAST(:agencies AS uuid[])) "
+    "OR (CAST(:of_none AS boolean) AND d.agency_id IS NULL))"
+)
+
+
+class KeyWaits(RuntimeError):
+    """A record that can be read at last belongs behind another dead letter."""
+
+
 class DeadLetterNotFound(LookupError):
     """There is no open dead letter of that id in these agencies."""
 
@@ -56,12 +69,15 @@ class DeadLetter:
     offset: int
     key: str
     payload: str | None
+    """The message; of one that nobody can read, every byte that is not printable is shown as `\\x00`."""
+    payload_base64: str | None
+    """The bytes of a message that nobody can read, else None."""
     error_class: str
     error: str
     attempts: int
     dead_at: datetime
     waiting: int
-    """Events of the same key that wait behind it."""
+    """Events that wait behind it."""
 
 
 @dataclass(frozen=True)
@@ -97,10 +113,22 @@ async def park(tx: Tx, *, consumer: str, events: Sequence[AnyEvent]) -> None:
     )
 
 
-async def bury(tx: Tx, *, consumer: str, record: Record, event: AnyEvent | None, error: Exception) -> int:
-    """Store a dead letter, park its key, copy it to the dead-letter topic. Returns the streak of dead letters."""
+async def bury(
+    tx: Tx,
+    *,
+    consumer: str,
+    record: Record,
+    event: AnyEvent | None,
+    error: Exception,
+    parked_for: UUID | None = None,
+) -> int:
+    """Store a dead letter, park its key, copy it to the dead-letter topic. Returns the streak of dead letters.
+
+    `event` None: nobody can read it. It belongs to no agency, unless it was parked for one, and parks nobody.
+    """
     event_id = event.id if event else fallback_id(record)
-    key = event.key if event else record.key
+    key = event.key if event else record.key.replace("\x00", "\ufffd")
+    agency_id = event.agency_id if event else parked_for
     row = await tx.execute(
         """
         INSERT INTO dead_letter (consumer, event_id, agency_id, event_type, topic, "partition", "offset", key, payload,
@@ -113,8 +141,8 @@ async def bury(tx: Tx, *, consumer: str, record: Record, event: AnyEvent | None,
         """,
         consumer=consumer,
         event_id=event_id,
-        agency_id=event.agency_id if event else None,
-        event_type=event.type if event else "unreadable",
+        agency_id=agency_id,
+        event_type=event.type if event else UNREADABLE,
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
@@ -134,8 +162,9 @@ async def bury(tx: Tx, *, consumer: str, record: Record, event: AnyEvent | None,
         )
     headers = (*record.headers, ("pb_consumer", consumer), ("pb_error", type(error).__name__))
     payload = None if record.value is None else _text(record.value).replace("\x00", "\ufffd")
-    agency = event.agency_id if event else UUID(int=0)
-    tx.outgoing.append(OutboxRow(new_id(), agency, f"{record.topic}.dead", key, payload or "", headers))
+    tx.outgoing.append(
+        OutboxRow(new_id(), agency_id or UUID(int=0), f"{record.topic}.dead", key, payload or "", headers)
+    )
     streak = await tx.execute(
         """
         INSERT INTO consumer_state (consumer, dead_letters_in_a_row) VALUES (:consumer, 1)
@@ -179,36 +208,43 @@ async def is_stopped(tx: Tx, *, consumer: str) -> bool:
 
 
 async def list_open(
-    tx: Tx, *, agencies: Sequence[UUID] | None = None, after_id: int = 0, most: int = 50
+    tx: Tx, *, agencies: Sequence[UUID] | None = None, of_none: bool = False, after_id: int = 0, most: int = 50
 ) -> list[DeadLetter]:
-    """Open dead letters, oldest first. `agencies` None lists those of every agency and the unreadable ones."""
+    """Open dead letters, oldest first, of these agencies and, if `of_none`, of no agency; `agencies` None: all there are."""
     result = await tx.execute(
-        """
-        SELECT d.*, (SELECT count(*) FROM parked_event p WHERE p.consumer = d.consumer AND p.key = d.key) AS waiting
+        f"""
+        SELECT d.*, (SELECT count(*) FROM parked_event p JOIN parked_key k ON k.consumer = p.consumer AND k.key = p.key
+                     WHERE k.dead_letter_id = d.id) AS waiting
         FROM dead_letter d
-        WHERE d.resolved_at IS NULL AND d.id > :after_id
-          AND (CAST(:agencies AS uuid[]) IS NULL OR d.agency_id = ANY(CAST(:agencies AS uuid[])))
+        WHERE d.resolved_at IS NULL AND d.id > :after_id AND {_THEIRS}
         ORDER BY d.id LIMIT :most
-        """,
+        """,  # noqa: S608  a constant of this module
         after_id=after_id,
         agencies=None if agencies is None else list(agencies),
+        of_none=of_none,
         most=most,
     )
     return [_dead_letter(row) for row in result]
 
 
 async def replay(
-    tx: Tx, *, handler: Handler, dead_letter_id: int, by: str, agencies: Sequence[UUID] | None = None
+    tx: Tx,
+    *,
+    handler: Handler,
+    dead_letter_id: int,
+    by: str,
+    agencies: Sequence[UUID] | None = None,
+    of_none: bool = False,
 ) -> Outcome:
     """Handle a dead letter again, then everything parked behind it, in order, in this transaction.
 
     If one fails again, what succeeded stays, the failed one becomes the dead letter and the rest stay parked.
     """
-    letter = await _lock(tx, dead_letter_id, agencies)
+    letter = await _lock(tx, dead_letter_id, agencies, of_none)
     record = Record(
         letter.topic, letter.partition, letter.offset, letter.key, _maybe(letter.payload), _headers(letter.headers)
     )
-    error = await _try(tx, handler, record)
+    error = await _try(tx, _first_time(handler, letter.consumer) if letter.agency_id is None else handler, record)
     if error is not None:
         await tx.execute(
             "UPDATE dead_letter SET attempts = attempts + 1, error = :error, error_class = :cls WHERE id = :id",
@@ -218,17 +254,24 @@ async def replay(
         )
         return Outcome(handled=0, dead_letter_id=dead_letter_id, error=_told(error))
     await _resolve(tx, dead_letter_id, "replayed", by)
-    follow = await _release(tx, handler=handler, consumer=letter.consumer, key=letter.key)
+    follow = await _release(tx, handler=handler, letter=letter)
     return Outcome(handled=1 + follow.handled, dead_letter_id=follow.dead_letter_id, error=follow.error)
 
 
 async def discard(
-    tx: Tx, *, handler: Handler, dead_letter_id: int, by: str, agencies: Sequence[UUID] | None = None
+    tx: Tx,
+    *,
+    handler: Handler,
+    dead_letter_id: int,
+    by: str,
+    reason: str,
+    agencies: Sequence[UUID] | None = None,
+    of_none: bool = False,
 ) -> Outcome:
     """Give a dead letter up for good and handle what waited behind it."""
-    letter = await _lock(tx, dead_letter_id, agencies)
-    await _resolve(tx, dead_letter_id, "discarded", by)
-    return await _release(tx, handler=handler, consumer=letter.consumer, key=letter.key)
+    letter = await _lock(tx, dead_letter_id, agencies, of_none)
+    await _resolve(tx, dead_letter_id, "discarded", by, reason)
+    return await _release(tx, handler=handler, letter=letter)
 
 
 async def erase_key(tx: Tx, *, key: str) -> None:
@@ -240,8 +283,11 @@ async def erase_key(tx: Tx, *, key: str) -> None:
     await tx.execute("DELETE FROM parked_event WHERE key = :key", key=key)
 
 
-async def _release(tx: Tx, *, handler: Handler, consumer: str, key: str) -> Outcome:
-    handled = 0
+async def _release(tx: Tx, *, handler: Handler, letter: Any) -> Outcome:
+    handled, consumer, key = 0, letter.consumer, letter.key
+    behind = await tx.execute("SELECT consumer FROM parked_key WHERE dead_letter_id = :id", id=letter.id)
+    if behind.first() is None:
+        return Outcome(handled=0, dead_letter_id=None)
     result = await tx.execute(
         "SELECT * FROM parked_event WHERE consumer = :consumer AND key = :key ORDER BY id", consumer=consumer, key=key
     )
@@ -254,13 +300,13 @@ async def _release(tx: Tx, *, handler: Handler, consumer: str, key: str) -> Outc
                 event: AnyEvent | None = decode(record)
             except BadEnvelope:
                 event = None
-            await bury(tx, consumer=consumer, record=record, event=event, error=error)
+            await bury(tx, consumer=consumer, record=record, event=event, error=error, parked_for=row.agency_id)
             moved = await tx.execute(
                 "UPDATE parked_key SET dead_letter_id = (SELECT id FROM dead_letter WHERE consumer = :consumer "
                 "AND event_id = :event_id) WHERE consumer = :consumer AND key = :key RETURNING dead_letter_id",
                 consumer=consumer,
                 key=key,
-                event_id=row.event_id,
+                event_id=event.id if event else fallback_id(record),
             )
             return Outcome(handled=handled, dead_letter_id=moved.scalar_one(), error=_told(error))
         handled += 1
@@ -281,14 +327,25 @@ async def _try(tx: Tx, handler: Handler, record: Record) -> Exception | None:
     return None
 
 
-async def _lock(tx: Tx, dead_letter_id: int, agencies: Sequence[UUID] | None) -> Any:
+def _first_time(handler: Handler, consumer: str) -> Handler:
+    """The handler for a record that could not be read before: its event may have come again since, or its key may wait."""
+
+    async def handle(tx: Tx, batch: Batch) -> None:
+        keys, ids = [event.key for event in batch], [event.id for event in batch]
+        if await parked_among(tx, consumer=consumer, keys=keys):
+            raise KeyWaits(f"events of {keys[0]} wait behind another dead letter; resolve that one first")
+        if await inbox.take_new(tx.session, consumer=consumer, event_ids=ids):
+            await handler(tx, batch)
+
+    return handle
+
+
+async def _lock(tx: Tx, dead_letter_id: int, agencies: Sequence[UUID] | None, of_none: bool) -> Any:
     found = await tx.execute(
-        """
-        SELECT * FROM dead_letter WHERE id = :id AND resolved_at IS NULL
-          AND (CAST(:agencies AS uuid[]) IS NULL OR agency_id = ANY(CAST(:agencies AS uuid[])))
-        """,
+        f"SELECT * FROM dead_letter d WHERE d.id = :id AND d.resolved_at IS NULL AND {_THEIRS}",  # noqa: S608  ours
         id=dead_letter_id,
         agencies=None if agencies is None else list(agencies),
+        of_none=of_none,
     )
     letter = found.first()
     if letter is None:
@@ -301,16 +358,19 @@ async def _lock(tx: Tx, dead_letter_id: int, agencies: Sequence[UUID] | None) ->
     return letter
 
 
-async def _resolve(tx: Tx, dead_letter_id: int, resolution: str, by: str) -> None:
+async def _resolve(tx: Tx, dead_letter_id: int, resolution: str, by: str, reason: str | None = None) -> None:
     await tx.execute(
-        "UPDATE dead_letter SET resolved_at = clock_timestamp(), resolution = :resolution, resolved_by = :by WHERE id = :id",
+        "UPDATE dead_letter SET resolved_at = clock_timestamp(), resolution = :resolution, resolved_by = :by, "
+        "reason = :reason WHERE id = :id",
         id=dead_letter_id,
         resolution=resolution,
         by=by,
+        reason=reason,
     )
 
 
 def _dead_letter(row: Any) -> DeadLetter:
+    unreadable = row.event_type == UNREADABLE and row.payload is not None
     return DeadLetter(
         id=row.id,
         consumer=row.consumer,
@@ -321,7 +381,8 @@ def _dead_letter(row: Any) -> DeadLetter:
         partition=row.partition,
         offset=row.offset,
         key=row.key,
-        payload=None if row.payload is None else _text(row.payload),
+        payload=None if row.payload is None else _printable(row.payload) if unreadable else _text(row.payload),
+        payload_base64=base64.b64encode(row.payload).decode() if unreadable else None,
         error_class=row.error_class,
         error=row.error,
         attempts=row.attempts,
@@ -340,6 +401,12 @@ def _maybe(value: bytes | None) -> bytes | None:
 
 def _text(value: str | bytes) -> str:
     return value if isinstance(value, str) else bytes(value).decode("utf-8", "replace")
+
+
+def _printable(value: bytes) -> str:
+    """The bytes as UTF-8, with what a terminal or a page would act on, or not show, written out."""
+    text = bytes(value).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def _told(error: Exception) -> str:

@@ -20,6 +20,7 @@ ERASED = "paybill.directory.erased.v1"
 """The type given to a tombstone of the directory topic."""
 
 E = TypeVar("E", bound=EventData)
+_STORED = ("type", "subject", "partitionkey")
 _REQUIRED = ("specversion", "id", "type", "source", "subject", "time", "partitionkey", "sequence", "agency", "data")
 
 
@@ -116,7 +117,7 @@ def decode(record: Record) -> AnyEvent:
         return _tombstone(record)
     try:
         raw = json.loads(record.value)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadEnvelope(f"the value is not JSON: {error}") from error
     if not isinstance(raw, dict):
         raise BadEnvelope("the value is not a JSON object")
@@ -124,6 +125,9 @@ def decode(record: Record) -> AnyEvent:
     if missing:
         raise BadEnvelope(f"the envelope lacks {', '.join(missing)}")
     model = event_class(str(raw["type"]))
+    unstorable = [name for name in _STORED if not storable(str(raw[name]))]
+    if unstorable:
+        raise BadEnvelope(f"the envelope's {', '.join(unstorable)} has characters that cannot be stored")
     try:
         data = model.model_validate(raw["data"]) if model is not None else None
         return Event(
@@ -146,6 +150,14 @@ def decode(record: Record) -> AnyEvent:
         raise BadEnvelope(f"the envelope has a bad attribute: {error}") from error
 
 
+def storable(text: str) -> bool:
+    """Postgres can hold it: no NUL, no half of a surrogate pair."""
+    try:
+        return b"\x00" not in text.encode()
+    except UnicodeEncodeError:
+        return False
+
+
 def fallback_id(record: Record) -> UUID:
     """The id of a record whose own id cannot be read: derived from where it lies, so that it is dead-lettered once."""
     return derived_id("record", record.topic, record.partition, record.offset)
@@ -153,6 +165,8 @@ def fallback_id(record: Record) -> UUID:
 
 def _tombstone(record: Record) -> AnyEvent:
     headers = dict(record.headers)
+    if not storable(record.key):
+        raise BadEnvelope("the record's key has characters that cannot be stored")
     try:
         return Event(
             id=UUID(headers["ce_id"]),

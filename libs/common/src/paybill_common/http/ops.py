@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from paybill_common import dead_letters, outbox
 from paybill_common.auth import Principal
@@ -29,11 +32,22 @@ class DeadLetterOut(BaseModel):
     offset: int
     key: str
     payload: str | None
+    payload_base64: str | None
     error_class: str
     error: str
     attempts: int
     dead_at: datetime
     waiting: int
+
+
+class DiscardIn(BaseModel):
+    """Why the event may be given up: kept with it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=3, max_length=1000, pattern=r"^[^\x00]*$")
+    ]
 
 
 class OutcomeOut(BaseModel):
@@ -72,13 +86,23 @@ def _subscription(request: Request) -> Subscription:
 async def list_dead_letters(
     request: Request, after_id: int = 0, limit: int = 50, principal: Principal = require("ops:admin")
 ) -> list[DeadLetterOut]:
-    """Open dead letters of the caller's agencies, oldest first."""
+    """Open dead letters of the caller's agencies, oldest first.
+
+    Who runs the whole instance (a token for every agency) also sees what nobody can read: `event_type` is `unreadable`,
+    `agency_id` null, `payload` has the bytes made printable, `payload_base64` as they came.
+    """
     if not 1 <= limit <= 500 or not 0 <= after_id < 2**63:
         raise Problem(
             422, "invalid_request", "limit is 1 to 500 and after_id a dead letter's id.", pointer="query:/limit"
         )
     async with _worker(request) as tx:
-        letters = await dead_letters.list_open(tx, agencies=sorted(principal.agencies), after_id=after_id, most=limit)
+        letters = await dead_letters.list_open(
+            tx,
+            agencies=sorted(principal.agencies),
+            of_none=principal.every_agency,
+            after_id=after_id,
+            most=limit,
+        )
     return [DeadLetterOut.model_validate(letter, from_attributes=True) for letter in letters]
 
 
@@ -87,15 +111,15 @@ async def replay_dead_letter(
     request: Request, dead_letter_id: int, principal: Principal = require("ops:admin")
 ) -> OutcomeOut:
     """Handle it again, then what waits behind it, in order."""
-    return await _resolve(request, dead_letter_id, principal, discard=False)
+    return await _resolve(request, dead_letter_id, principal, dead_letters.replay)
 
 
 @router.post("/dead-letters/{dead_letter_id}/discard")
 async def discard_dead_letter(
-    request: Request, dead_letter_id: int, principal: Principal = require("ops:admin")
+    request: Request, dead_letter_id: int, body: DiscardIn, principal: Principal = require("ops:admin")
 ) -> OutcomeOut:
-    """Give it up for good and handle what waits behind it."""
-    return await _resolve(request, dead_letter_id, principal, discard=True)
+    """Give it up for good, with a reason, and handle what waits behind it."""
+    return await _resolve(request, dead_letter_id, principal, partial(dead_letters.discard, reason=body.reason))
 
 
 @router.post("/consumer/resume")
@@ -142,10 +166,14 @@ def _worker(request: Request):  # type: ignore[no-untyped-def]
     return request.app.state.worker_database.transaction(now=request.app.state.clock.now())
 
 
-async def _resolve(request: Request, dead_letter_id: int, principal: Principal, *, discard: bool) -> OutcomeOut:
+async def _resolve(
+    request: Request,
+    dead_letter_id: int,
+    principal: Principal,
+    act: Callable[..., Awaitable[dead_letters.Outcome]],
+) -> OutcomeOut:
     if not 0 < dead_letter_id < 2**63:
         raise not_found("dead_letter", dead_letter_id)
-    act = dead_letters.discard if discard else dead_letters.replay
     try:
         async with _worker(request) as tx:
             assert isinstance(tx, Tx)
@@ -155,6 +183,7 @@ async def _resolve(request: Request, dead_letter_id: int, principal: Principal, 
                 dead_letter_id=dead_letter_id,
                 by=principal.subject,
                 agencies=sorted(principal.agencies),
+                of_none=principal.every_agency,
             )
     except dead_letters.DeadLetterNotFound as error:
         raise not_found("dead_letter", dead_letter_id) from error

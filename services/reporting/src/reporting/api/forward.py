@@ -158,7 +158,8 @@ class Forward:
         if not self._signer.ready:
             raise Away(service, "this instance has no signing key to speak for you")
         scope = frozenset({agency_id}) if agency_id is not None else principal.agencies
-        acting = Principal(principal.subject, principal.name, principal.scopes, scope)
+        everywhere = principal.every_agency and agency_id is None
+        acting = Principal(principal.subject, principal.name, principal.scopes, scope, everywhere)
         token = self._signer.token(acting, seconds=TOKEN_S)
         prefix = f"/v1/agencies/{agency_id}" if agency_id is not None else ""
         try:

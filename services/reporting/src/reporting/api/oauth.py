@@ -68,8 +68,10 @@ async def issue_token(
     scopes = grant.scopes if not scope else grant.scopes & set(scope.split())
     if not scopes:
         raise Problem(400, "invalid_scope", "The client has none of these scopes.", pointer="#/scope")
-    allowed = await agencies_of(request, grant, _ids(agencies))
-    principal = Principal(subject=grant.subject, name=grant.name, scopes=scopes, agencies=allowed)
+    asked = _ids(agencies)
+    allowed = await agencies_of(request, grant, asked)
+    everywhere = grant.every_agency and asked is None
+    principal = Principal(grant.subject, grant.name, scopes, allowed, everywhere)
     return TokenOut(
         access_token=signer.token(principal, seconds=TOKEN_SECONDS),
         token_type="bearer",  # noqa: S106  the type of token, not a secret

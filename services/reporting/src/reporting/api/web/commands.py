@@ -330,13 +330,13 @@ async def system_command(request: Request, name: str) -> Response:
             raise Problem(422, "invalid_request", "The form names no dead letter.", hint="Reload the page.")
         path = f"/v1/ops/dead-letters/{number}/{name}"
     elif name == "resume":
-        path = "/v1/ops/consumer/resume"
+        path, body = "/v1/ops/consumer/resume", {}
     else:
         raise Problem(404, "no_such_command", "There is no such command.")
     try:
         answer = (
             await forward_of(request).send(
-                service, "POST", path, principal=who.principal, body={}, idempotency_key=form.get("key")
+                service, "POST", path, principal=who.principal, body=body, idempotency_key=form.get("key")
             )
         ).json()
         await say(request, who, *_said(name, answer if isinstance(answer, Mapping) else {}))
@@ -351,6 +351,7 @@ def _said(name: str, answer: Mapping[str, Any]) -> tuple[str, str]:
     if name == "resume":
         return "done", "The consumer reads again."
     handled = show.count(answer.get("handled") if isinstance(answer.get("handled"), int) else 0)
+        body = {"reason": form.get("reason", "")} if name == "discard" else {}
     if answer.get("dead_letter_id") is not None:
         return "blocked", f"Handled {handled}, then one failed again: {answer.get('error') or 'see below'}"
     return (

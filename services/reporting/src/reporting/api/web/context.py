@@ -122,7 +122,7 @@ async def _visitor(request: Request, session: sessions.Session, grant: Grant) ->
     known = await _agencies(request)
     allowed = {row.agency_id for row in known} if grant.every_agency else set()
     allowed |= grant.agencies
-    principal = Principal(grant.subject, grant.name, grant.scopes, frozenset(allowed))
+    principal = Principal(grant.subject, grant.name, grant.scopes, frozenset(allowed), grant.every_agency)
     return Visitor(principal, session, tuple(row for row in known if row.agency_id in allowed))
 
 
