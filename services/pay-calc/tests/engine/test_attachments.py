@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pay_calc.domain.engine.attachments import AttachmentOrder
 from pay_calc.domain.engine.errors import EngineError
@@ -79,6 +81,36 @@ def test_a_loan_behind_an_order_is_capped_at_protected_earnings_and_floored_agai
     attachable = slip(80000).net_pence
     taken = slip(80000, order("DEO", 8000, attachable - 8000 - 1234), student_loan_plan="1")
     assert (taken.attachments_pence, taken.student_loan_pence) == (8000, 1200)
+
+
+@pytest.mark.parametrize("protected", [0, 30000])
+def test_a_non_priority_order_comes_after_loans_and_takes_no_more_than_is_left(protected: int) -> None:
+    taken = slip(80000, order("AEO_non_priority", 100000, protected), student_loan_plan="1")
+    assert taken.student_loan_pence == 2500
+    # attachable earnings are not less loans, so protected earnings may be met out of what the loan took
+    assert taken.attachments_pence == min(slip(80000).net_pence - protected, slip(80000).net_pence - 2500)
+    assert taken.net_pence == max(0, protected - 2500)
+
+
+@given(
+    st.integers(0, 120000),
+    st.lists(st.tuples(st.sampled_from(["DEO", "AEO_priority", "AEO_non_priority", "CTAEO", "DEA"]), st.integers(0, 90000),
+                       st.integers(0, 90000)), max_size=4),
+    st.sampled_from([None, PensionTerms("ras", 500, 300), PensionTerms("net_pay", 500, 300)]),
+)  # fmt: skip
+@settings(max_examples=200, deadline=None)
+def test_loans_and_orders_never_take_more_than_the_net_pay(
+    gross: int, drawn: list[tuple[Any, int, int]], pension: PensionTerms | None
+) -> None:
+    orders = [
+        AttachmentOrder(f"order {i}", kind, date(2026, 1, 5), normal, protected, jurisdiction="England")
+        for i, (kind, normal, protected) in enumerate(drawn)
+    ]
+    taken = slip(
+        gross, *orders, student_loan_plan="5", postgrad_loan=True, pension=pension, attachment_book=attachment_book()
+    )
+    assert taken.net_pence >= 0
+    assert min((each.deducted_pence for each in taken.attachments), default=0) >= 0
 
 
 def test_orders_of_one_kind_follow_their_date_of_issue() -> None:

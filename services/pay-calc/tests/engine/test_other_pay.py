@@ -1,4 +1,4 @@
-"""Family pay, the deemed payment, average holiday pay and the cost of an hour."""
+"""Family pay, the deemed payment and the cost of an hour."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pay_calc.domain.engine import family_pay, holiday, off_payroll, quote
+from pay_calc.domain.engine import family_pay, off_payroll, quote
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.engine.payslip import PayslipInput, PensionTerms
 from pay_calc.domain.engine.trace import Trace, recompute
@@ -91,18 +91,6 @@ class TestOffPayroll:
         assert off_payroll.deem(TEMPLATE, 12000, 2000, 10000) == off_payroll.DeemedPayment(0, 12000, None)
         with pytest.raises(EngineError):
             off_payroll.deem(TEMPLATE, 100, 200)
-
-
-def test_average_holiday_pay_skips_weeks_that_do_not_count() -> None:
-    paid, unpaid = holiday.PaidWeek(50000, True), holiday.PaidWeek(11835, False)
-    assert (
-        holiday.average_week(
-            [unpaid] * 10 + [paid] * 51 + [holiday.PaidWeek(102000, True)] + [holiday.PaidWeek(1, True)] * 9
-        )
-        == 51000
-    )
-    assert holiday.average_week([unpaid] * 104 + [paid]) == 0
-    assert holiday.average_week([paid, holiday.PaidWeek(50001, True)]) == 50001
 
 
 def test_the_cost_of_an_hour() -> None:

@@ -21,6 +21,7 @@ from pay_calc.domain.engine import loans, nic, pension
 from pay_calc.domain.engine.income_tax import free_pay_period_1, period_table, tax_for_payment
 from pay_calc.domain.engine.parameters import BASE_OF, FREQUENCIES, SPAN_OF, YearParameters
 from pay_calc.domain.engine.payslip import (
+    DirectorTerms,
     EarningsPeriodToDate,
     NetDeduction,
     PayLineInput,
@@ -161,6 +162,16 @@ pensions = st.one_of(
 )
 
 
+directors = st.one_of(
+    st.none(),
+    st.none(),
+    st.builds(
+        DirectorTerms, st.sampled_from(["standard", "alternative"]), st.integers(1, 52), st.integers(0, 6_000_000),
+        st.integers(0, 300_000), st.integers(0, 800_000), st.booleans(),
+    ),
+)  # fmt: skip
+
+
 @st.composite
 def payslips(draw: st.DrawFn) -> PayslipInput:
     parameters = draw(years)
@@ -196,6 +207,8 @@ def payslips(draw: st.DrawFn) -> PayslipInput:
         birth_on=draw(st.sampled_from([None, date(1990, 1, 1), date(2007, 5, 5)])),
         period_from=payday - timedelta(days=12),
         minimum_wage=minimum_wage_book(),
+        payrolled_benefits_pence=draw(st.sampled_from([0, 12345])),
+        director=None if second else draw(directors),
         earnings_period=earlier,
         deductions=(NetDeduction("uniform", 500),) if draw(st.booleans()) else (),
     )  # fmt: skip

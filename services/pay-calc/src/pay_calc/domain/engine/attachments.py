@@ -92,7 +92,8 @@ def work(
     """What one order takes of the attachable earnings that earlier orders left (pay less tax, NIC and pension; not less loans).
 
     `net_earnings_pence`: the period's whole net earnings, before any order; as left when not given. `room_pence`: what can still be taken
-    at all, where loans come first (DEA); as left when not given. `frequency` and `book` are needed for tables and proportions.
+    at all, where loans come first (non-priority orders and DEA); as left when not given. `frequency` and `book` are needed for tables and
+    proportions.
     """
     net = earnings_left_pence if net_earnings_pence is None else net_earnings_pence
     if min(order.normal_pence, order.protected_pence, order.brought_forward_pence, order.by_hand_pence or 0) < 0:
@@ -127,7 +128,8 @@ def work(
             raise EngineError("frequency_missing", "A table needs the pay frequency.", "frequency")
         return _by_table(order, table, frequency, net, earnings_left_pence, room_pence, trace)
     wanted, due = _stated(order, trace)
-    room = max(0, earnings_left_pence - order.protected_pence)
+    over_protected = earnings_left_pence - order.protected_pence
+    room = max(0, over_protected if room_pence is None else min(over_protected, room_pence))
     taken = min(wanted, room)
     if trace is not None and due is not None:
         left = trace.given(
@@ -136,8 +138,13 @@ def work(
         protected = trace.given(
             "order.protected", "Protected earnings", order.protected_pence, "pence", "stated in the order"
         )
-        over = Node("order.over", "Earnings over the protected", "sum", earnings_left_pence - order.protected_pence, "pence",
-                    "earnings less protected", (), (left, protected), (1, -1))  # fmt: skip
+        over = Node("order.over", "Earnings over the protected", "sum", over_protected, "pence", "earnings less protected", (),
+                    (left, protected), (1, -1))  # fmt: skip
+        if room_pence is not None and room_pence < over_protected:
+            there = trace.given("order.there", "What is left after loans", room_pence, "pence", "loans come first")
+            over = Node(
+                "order.least", "The lower of both", "min", room_pence, "pence", "within what is left", (), (over, there)
+            )
         zero = trace.given("order.zero", "Zero", 0, "pence", "nothing below the protected earnings")
         trace.push(
             Node("order.taken", f"{order.kind} {order.reference}", "min", taken, "pence", "what is due, within the room left", (),

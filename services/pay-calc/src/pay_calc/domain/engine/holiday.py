@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pay_calc.domain.engine import rounding
@@ -42,21 +41,3 @@ def accrue(parameters: YearParameters, minutes_worked: int) -> LeaveAccrual:
         rounding.leave_half_up_hour(share, 600000) * 60,
         rounding.leave_floor_minute(share, 10000),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class PaidWeek:
-    """One past week, latest first in a sequence. `counts` is False for a week without pay or on statutory sick or family pay."""
-
-    pay_pence: int
-    counts: bool
-
-
-def average_week(weeks_latest_first: Sequence[PaidWeek]) -> int:
-    """A week's holiday pay for regular hours: the average of the last 52 weeks that count, looking back at most 104, pence.
-
-    Fewer than 52 are averaged over what there is; none gives nothing, and the contract decides.
-    Source: Employment Rights Act 1996 ss.221 to 224; Employment Rights (Employment Particulars and Paid Annual Leave) Regulations 2018.
-    """
-    counted = [week.pay_pence for week in weeks_latest_first[:104] if week.counts][:52]
-    return rounding.average_half_up_penny(sum(counted), len(counted)) if counted else 0

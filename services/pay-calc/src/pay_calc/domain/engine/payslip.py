@@ -609,14 +609,12 @@ def _orders_and_loans(
                 student, postgrad = _loans(inp, niable_pence, room, trace, nodes)
         if order is None:
             break
-        # a DEA comes after the loans and is worked on what they leave; other orders do not see loans
-        available = left - student - postgrad if order.kind == "DEA" else left
         result = attachments.work(
             order,
             left,
             trace,
             net_earnings_pence=attachable_pence,
-            room_pence=available,
+            room_pence=left - student - postgrad,
             frequency=inp.frequency,
             book=inp.attachment_book,
         )
