@@ -17,13 +17,15 @@ Answerer = Callable[[httpx.Request], tuple[int, Any]]
 
 
 class Owners:
-    """A transport that answers like the owning services and keeps what it was asked. `away` names services that are down."""
+    """A transport that answers like the owning services and keeps what it was asked. `away` names services that are down,
+    `answers` what a path answers instead of its usual."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.asked: list[httpx.Request] = []
         self.away: set[str] = set()
         self.refuse: dict[str, tuple[int, dict[str, Any]]] = {}
+        self.answers: dict[str, Callable[[httpx.Request], Any]] = {}
         self.letter: dict[str, Any] = {}
         """What is different about the one dead letter."""
 
@@ -42,6 +44,8 @@ class Owners:
         if path in self.refuse:
             status, body = self.refuse[path]
             return httpx.Response(status, json=body, headers={"content-type": "application/problem+json"})
+        if path in self.answers:
+            return httpx.Response(200, json=json.loads(json.dumps(self.answers[path](request), default=str)))
         if path.endswith("/pdf"):
             return httpx.Response(200, content=_PDF, headers={"content-type": "application/pdf"})
         return httpx.Response(200, json=json.loads(json.dumps(self._json(service, path, request), default=str)))

@@ -8,9 +8,9 @@ from starlette.types import Receive, Scope, Send
 
 from paybill_common.migrations import migrations_folder
 from paybill_common.service import Runtime, ServiceSpec
-from reporting.api import oauth, weeks
+from reporting.api import charge_lines, oauth, weeks
 from reporting.api.forward import Forward
-from reporting.api.web import commands, edge, exports, live, overview, records
+from reporting.api.web import commands, edge, exports, live, overview, records, what_if
 from reporting.api.web.context import HERE
 from reporting.api.web.jobs import Jobs
 from reporting.store.tables import metadata
@@ -19,9 +19,11 @@ from reporting.usecases.clients import Clients, Signer
 
 ROUTERS = (
     weeks.router,
+    charge_lines.router,
     oauth.router,
     edge.router,
     exports.router,
+    what_if.router,
     overview.router,
     records.router,
     commands.router,

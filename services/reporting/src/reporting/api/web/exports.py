@@ -249,13 +249,16 @@ async def _export(
     if agency_id is not None:
         who.agency(agency_id)
     agencies = [agency_id] if agency_id is not None else sorted(who.principal.agencies)
+    return await download(name, kind, columns, _chunks(request, agencies, read))
+
+
+async def download(name: str, kind: str, columns: Sequence[Column], chunks: AsyncIterator[Sequence[Any]]) -> Response:
+    """These rows as a file; CSV goes out as the rows come."""
     headers = {"Content-Disposition": f'attachment; filename="{name}.{kind}"', "Cache-Control": "no-store"}
     if kind == "csv":
-        return StreamingResponse(
-            _csv(request, agencies, columns, read), media_type="text/csv; charset=utf-8", headers=headers
-        )
+        return StreamingResponse(_csv(columns, chunks), media_type="text/csv; charset=utf-8", headers=headers)
     media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    return Response(await _xlsx(request, agencies, columns, read), media_type=media_type, headers=headers)
+    return Response(await _xlsx(columns, chunks), media_type=media_type, headers=headers)
 
 
 async def _chunks(request: Request, agencies: Iterable[UUID], read: PageReader) -> AsyncIterator[list[Any]]:
@@ -270,11 +273,9 @@ async def _chunks(request: Request, agencies: Iterable[UUID], read: PageReader) 
             return
 
 
-async def _csv(
-    request: Request, agencies: Iterable[UUID], columns: Sequence[Column], read: PageReader
-) -> AsyncIterator[bytes]:
+async def _csv(columns: Sequence[Column], chunks: AsyncIterator[Sequence[Any]]) -> AsyncIterator[bytes]:
     yield b"\xef\xbb\xbf" + _lines([[head for head, _ in columns]])
-    async for rows in _chunks(request, agencies, read):
+    async for rows in chunks:
         yield _lines([[csv_cell(value(row)) for _, value in columns] for row in rows])
 
 
@@ -284,12 +285,12 @@ def _lines(rows: Iterable[Sequence[str]]) -> bytes:
     return text.getvalue().encode()
 
 
-async def _xlsx(request: Request, agencies: Iterable[UUID], columns: Sequence[Column], read: PageReader) -> bytes:
+async def _xlsx(columns: Sequence[Column], chunks: AsyncIterator[Sequence[Any]]) -> bytes:
     """An Excel file: text cells are written as text, whatever they start with."""
     book = Workbook(write_only=True)
     sheet = book.create_sheet("Paybill")
     sheet.append([head for head, _ in columns])
-    async for rows in _chunks(request, agencies, read):
+    async for rows in chunks:
         for row in rows:
             sheet.append([_excel(sheet, value(row)) for _, value in columns])
     out = io.BytesIO()
