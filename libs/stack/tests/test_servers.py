@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -32,7 +33,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         for name in ("PAYBILL_STACK", "PAYBILL_KAFKA_BOOTSTRAP", "PAYBILL_POSTGRES_ADMIN_URL"):
             patch.delenv(name, raising=False)
         patch.setenv("PAYBILL_VAR", str(var))
-        started = Stack.start("test-servers")
+        # One id in sixty-four begins with a dash, which a command line takes for an option.
+        with patch.context() as dashed:
+            dashed.setattr(uuid, "uuid4", lambda: uuid.UUID(bytes=b"\xf8" * 16))
+            started = Stack.start("test-servers")
+        assert started.settings.kafka is not None
+        assert started.settings.kafka.cluster_id.startswith("-")
         home = started.paths.postgres_home()
         yield started
         started.stop()

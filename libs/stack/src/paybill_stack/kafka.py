@@ -192,7 +192,7 @@ class Kafka:
     def _format(self, classpath: str, settings: KafkaSettings, properties: Path) -> None:
         command = [str(jars.JAVA), "-XX:+UseSerialGC", "-cp", classpath, "kafka.tools.StorageTool", "format"]
         done = subprocess.run(
-            [*command, "-t", settings.cluster_id, "-c", str(properties), "--ignore-formatted"],
+            [*command, f"--cluster-id={settings.cluster_id}", "-c", str(properties), "--ignore-formatted"],
             capture_output=True, text=True, timeout=START_TIMEOUT_S, check=False,
         )  # fmt: skip
         if done.returncode != 0:
