@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,10 +12,11 @@ import pytest
 import toy
 from toy import AGENCY, message, submitted, worker
 
+from paybill_common import service
 from paybill_common.auth import TokenVerifier
 from paybill_common.bus import Outgoing
 from paybill_common.bus.memory import MemoryBus
-from paybill_common.service import Runtime
+from paybill_common.service import Runtime, Worker
 from tests.kit import Keys
 
 pytestmark = pytest.mark.integration
@@ -102,3 +104,52 @@ async def test_only_the_issuers_own_yes_makes_an_operator_of_every_agency(keys: 
     verifier = TokenVerifier(jwks_file=keys.jwks_file)
     assert (await verifier.verify(keys.token(AGENCY, every_agency=True))).every_agency
     assert not (await verifier.verify(keys.token(AGENCY))).every_agency
+
+
+class TestReplicas:
+    async def _worker(self, runtime: Runtime) -> Worker:
+        made = Worker(runtime)
+        made.consumer = runtime.consumer()
+        assert made.consumer is not None
+        await made.consumer.start()
+        return made
+
+    async def test_each_replica_tells_its_own_share(
+        self, client: httpx.AsyncClient, keys: Keys, runtime: Runtime, memory_bus: MemoryBus
+    ) -> None:
+        """Two live ones share the lag; one that stops is not missed; one that is silent is gone, and does not count."""
+        state = await self._state(client, keys)
+        assert (state["lag"], state["replicas"]) == (None, [])
+        for n in range(8):
+            data = submitted(n, 1)
+            memory_bus.append(Outgoing(TOPIC, data.partition_key(), message(data)))
+        first, second = await self._worker(runtime), await self._worker(runtime)
+        for one in (first, second):
+            await one.measure()
+        state = await self._state(client, keys)
+        assert (state["lag"], [one["partitions"] for one in state["replicas"]]) == (8, [4, 4])
+        assert all(one["live"] and one["moved_s_ago"] is not None for one in state["replicas"])
+        assert sum(one["lag"] for one in state["replicas"]) == 8
+        await second.stop()
+        (left,) = (await self._state(client, keys))["replicas"]
+        async with runtime.worker_database.transaction(now=runtime.clock.now()) as tx:
+            await tx.execute("UPDATE replica SET seen_at = seen_at - interval '1 minute'")
+        state = await self._state(client, keys)
+        assert (state["lag"], [one["live"] for one in state["replicas"]]) == (None, [False])
+        assert state["replicas"][0]["replica"] == left["replica"]
+
+    async def test_lag_is_unknown_when_the_bus_does_not_answer(
+        self, client: httpx.AsyncClient, keys: Keys, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The bus hangs for ever: the worker goes on telling of itself, and the operator's question needs no bus."""
+        monkeypatch.setattr(service, "LAG_S", 0.01)
+        worker = await self._worker(runtime)
+        assert worker.consumer is not None
+        monkeypatch.setattr(worker.consumer, "lag", asyncio.Event().wait)
+        await worker.measure()
+        state = await self._state(client, keys)
+        assert (state["lag"], [(one["live"], one["lag"]) for one in state["replicas"]]) == (None, [(True, None)])
+
+    async def _state(self, client: httpx.AsyncClient, keys: Keys) -> dict[str, Any]:
+        found: dict[str, Any] = (await client.get("/v1/ops/consumer", headers=keys.headers(AGENCY))).json()
+        return found

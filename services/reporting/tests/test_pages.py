@@ -271,6 +271,14 @@ class TestCommands:
             assert json.loads(sent.content) == {"reason": "Sent by a test"}
             principal = await site.app.state.verifier.verify(sent.headers["authorization"].removeprefix("Bearer "))
             assert principal.every_agency is everywhere
+    async def test_replicas_are_told_apart(self, site: Site) -> None:
+        async with site.sign_in("bea") as browser:
+            text = (await browser.get("/system")).text
+        row = text[text.index("pay-calc-1") :]
+        assert re.search(r"pay-calc-1.*?Live.*?moved 1 s ago, 24 partitions", text, re.DOTALL)
+        assert re.search(r"pay-calc-2.*?Silent for 95 s", row, re.DOTALL)
+        assert "unknown" in text[text.index('id="service-compliance"') : text.index("compliance-1")]
+
 
     async def test_a_record_that_nobody_can_read_is_shown_harmless(self, site: Site) -> None:
         site.owners.letter = {"agency_id": None, "event_type": "unreadable", "payload": r"<script>\x00", "waiting": 0}

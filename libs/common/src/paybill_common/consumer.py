@@ -107,6 +107,10 @@ class Consumer:
     async def lag(self) -> dict[TopicPartition, int]:
         return dict(await self._bus_consumer.lag())
 
+    def partitions(self) -> int:
+        """How many partitions this member reads now."""
+        return len(self._bus_consumer.assignment())
+
     async def step(self) -> StepResult:
         """Poll once, handle what is new, commit. Raises only what is transient, after seeking back to the poll's start."""
         if await self._is_stopped():

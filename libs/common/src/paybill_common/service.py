@@ -18,7 +18,7 @@ from opentelemetry import trace
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import MetaData
 
-from paybill_common import telemetry
+from paybill_common import replicas, telemetry
 from paybill_common.auth import TokenVerifier
 from paybill_common.bus import Bus, BusUnavailable
 from paybill_common.bus.kafka import KafkaBus
@@ -34,6 +34,8 @@ from paybill_common.relay import Relay
 log = structlog.get_logger()
 Role = Literal["api", "worker", "all"]
 STALLED_S = 120.0
+LAG_S = 2.0
+STOP_S = 8.0
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ class Worker:
         self._tasks: list[asyncio.Task[Any]] = []
         self.consumer: Consumer | None = None
         self.relay: Relay | None = None
+        self._replica = replicas.new_replica()
 
     async def start(self) -> None:
         self._tasks.append(asyncio.create_task(self._run_relay(), name="relay"))
@@ -122,11 +125,12 @@ class Worker:
     async def stop(self) -> None:
         """Finish the batch in hand and leave the group; under ten seconds."""
         self._stop.set()
-        _done, late = await asyncio.wait(self._tasks, timeout=8) if self._tasks else (set(), set())
+        _done, late = await asyncio.wait(self._tasks, timeout=STOP_S) if self._tasks else (set(), set())
         for task in late:
             task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(*late, return_exceptions=True)
+        await self._leave()
 
     def alive(self) -> bool:
         """The loops move: each has been round within two minutes, and none has ended."""
@@ -141,13 +145,15 @@ class Worker:
             for part in parts
         )
 
-    async def lag(self) -> int:
+    async def lag(self) -> int | None:
+        """Events of this process's own partitions that wait; None when the bus does not tell it within two seconds."""
         if self.consumer is None:
-            return 0
+            return None
         try:
-            return sum((await self.consumer.lag()).values())
-        except BusUnavailable:
-            return -1
+            async with asyncio.timeout(LAG_S):
+                return sum((await self.consumer.lag()).values())
+        except (BusUnavailable, TimeoutError):
+            return None
 
     async def _run_consumer(self) -> None:
         consumer = self._runtime.consumer()
@@ -185,28 +191,45 @@ class Worker:
                 return
 
     async def _measure(self) -> None:
-        name = self._runtime.spec.name
         while not self._stop.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), timeout=5)
-            if self._stop.is_set():
-                return
             try:
-                lag = await self.lag()
-                if lag >= 0:
-                    telemetry.LAG.labels(name).set(lag)
-                async with self._runtime.worker_database.transaction(now=self._runtime.clock.now()) as tx:
-                    row = (
-                        await tx.execute(
-                            "SELECT (SELECT count(*) FROM dead_letter WHERE resolved_at IS NULL) AS dead,"
-                            " coalesce((SELECT extract(epoch FROM clock_timestamp() - min(created_at)) FROM outbox"
-                            " WHERE published_at IS NULL), 0) AS age_s"
-                        )
-                    ).one()
-                telemetry.DEAD_LETTERS_OPEN.labels(name).set(row.dead)
-                telemetry.OUTBOX_AGE_SECONDS.labels(name).set(row.age_s)
+                await self.measure()
             except Exception as error:
                 log.warning("metrics.retrying", error=error)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), timeout=5)
+
+    async def measure(self) -> None:
+        """Set the gauges, and tell the other processes of this service what this one does."""
+        name, consumer = self._runtime.spec.name, self.consumer
+        lag = await self.lag()
+        if lag is not None:
+            telemetry.LAG.labels(name).set(lag)
+        async with self._runtime.worker_database.transaction(now=self._runtime.clock.now()) as tx:
+            row = (
+                await tx.execute(
+                    "SELECT (SELECT count(*) FROM dead_letter WHERE resolved_at IS NULL) AS dead,"
+                    " coalesce((SELECT extract(epoch FROM clock_timestamp() - min(created_at)) FROM outbox"
+                    " WHERE published_at IS NULL), 0) AS age_s"
+                )
+            ).one()
+            await replicas.tell(
+                tx,
+                replica=self._replica,
+                idle_s=None if consumer is None else time.monotonic() - consumer.moved_at,
+                partitions=0 if consumer is None else consumer.partitions(),
+                lag=lag,
+            )
+        telemetry.DEAD_LETTERS_OPEN.labels(name).set(row.dead)
+        telemetry.OUTBOX_AGE_SECONDS.labels(name).set(row.age_s)
+
+    async def _leave(self) -> None:
+        with contextlib.suppress(Exception):
+            async with (
+                asyncio.timeout(1),
+                self._runtime.worker_database.transaction(now=self._runtime.clock.now()) as tx,
+            ):
+                await replicas.leave(tx, replica=self._replica)
 
 
 async def repeat(
@@ -264,10 +287,6 @@ def build_app(runtime: Runtime, *, worker: Worker | None = None, api: bool = Tru
         jwks_file=settings.jwks_file, oidc_issuer=settings.oidc_issuer, audience=settings.token_audience
     )
 
-    async def lag() -> int:
-        return await worker.lag() if worker is not None else 0
-
-    app.state.lag = lag
     problems.install(app)
     app.add_middleware(BodyLimit, bytes_max=settings.body_bytes_max)
     _health(app, runtime, worker)

@@ -135,13 +135,14 @@ class KafkaConsumer(BusConsumer):
         try:
             ends = await asyncio.wait_for(self._consumer.end_offsets(native), timeout=self._timeout_s)
             begins = await asyncio.wait_for(self._consumer.beginning_offsets(native), timeout=self._timeout_s)
-            lag: dict[TopicPartition, int] = {}
-            for tp in native:
-                done = await asyncio.wait_for(self._consumer.committed(tp), timeout=self._timeout_s)
-                lag[TopicPartition(tp.topic, tp.partition)] = ends[tp] - (begins[tp] if done is None else done)
+            asked = (self._consumer.committed(tp) for tp in native)
+            committed = await asyncio.wait_for(asyncio.gather(*asked), timeout=self._timeout_s)
         except (KafkaError, IllegalStateError, TimeoutError) as error:
             raise BusUnavailable(f"Kafka did not tell its offsets: {error!r}") from error
-        return lag
+        return {
+            TopicPartition(tp.topic, tp.partition): ends[tp] - (begins[tp] if done is None else done)
+            for tp, done in zip(native, committed, strict=True)
+        }
 
 
 class KafkaProducer(BusProducer):

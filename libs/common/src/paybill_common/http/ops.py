@@ -11,7 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from paybill_common import dead_letters, outbox
+from paybill_common import dead_letters, outbox, replicas
 from paybill_common.auth import Principal
 from paybill_common.consumer import Subscription
 from paybill_common.db import Tx
@@ -66,10 +66,25 @@ class RepublishOut(BaseModel):
     events: int
 
 
+class ReplicaOut(BaseModel):
+    """One worker process of the service, as it last told of itself; `lag` null: the bus did not tell it."""
+
+    replica: str
+    live: bool
+    started_at: datetime
+    seen_s_ago: int
+    moved_s_ago: int | None
+    partitions: int
+    lag: int | None
+
+
 class ConsumerOut(BaseModel):
+    """`lag`: events that wait for the live replicas together, some seconds old; null: not known."""
+
     consumer: str
     stopped: bool
-    lag: int
+    lag: int | None
+    replicas: list[ReplicaOut]
     outbox_unpublished: int
     dead_letters_open: int
     parked: int
@@ -132,7 +147,7 @@ async def resume_consumer(request: Request, principal: Principal = require("ops:
 
 @router.get("/consumer")
 async def consumer_state(request: Request, principal: Principal = require("ops:admin")) -> ConsumerOut:
-    """The state of this service's consumer and outbox."""
+    """The state of this service's consumer and outbox, with every worker process. It asks the database alone: the bus may be away."""
     subscription: Subscription | None = request.app.state.subscription
     name = subscription.consumer if subscription else request.app.state.service
     async with _worker(request) as tx:
@@ -144,11 +159,12 @@ async def consumer_state(request: Request, principal: Principal = require("ops:a
                 " (SELECT count(*) FROM parked_event) AS parked"
             )
         ).one()
-    lag = await request.app.state.lag()
+        known = await replicas.known(tx)
     return ConsumerOut(
         consumer=name,
         stopped=stopped,
-        lag=lag,
+        lag=replicas.lag_of(known),
+        replicas=[ReplicaOut.model_validate(one, from_attributes=True) for one in known],
         outbox_unpublished=counts.outbox,
         dead_letters_open=counts.dead,
         parked=counts.parked,
