@@ -211,6 +211,13 @@ class TestOnThePayslip:
         assert (taken.attachments_pence, taken.net_pence) == (19990, 29986)
         assert taken.attachments[0].shortfall_pence == 0
 
+    def test_the_example_of_the_guide_for_employers(self) -> None:
+        """Net 1,200.00 a month, 720.00 protected: 150.00 can be taken whole, and at most 480.00."""
+        monthly = replace(self.DEO, normal_pence=15000)
+        assert take(monthly, 120000, "monthly").deducted_pence == 15000
+        most = take(replace(monthly, normal_pence=60000), 120000, "monthly")
+        assert (most.deducted_pence, most.protected_pence) == (48000, 72000)
+
     def test_a_loan_behind_it_is_capped_at_the_protected_share(self) -> None:
         taken = slip(80000, replace(self.DEO, normal_pence=24000), student_loan_plan="1")
         net = slip(80000).net_pence

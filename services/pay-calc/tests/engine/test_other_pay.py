@@ -89,8 +89,10 @@ class TestOffPayroll:
 
     def test_nothing_left_to_deem(self) -> None:
         assert off_payroll.deem(TEMPLATE, 12000, 2000, 10000) == off_payroll.DeemedPayment(0, 12000, None)
-        with pytest.raises(EngineError):
-            off_payroll.deem(TEMPLATE, 100, 200)
+        for bad in ((100, 200), (-1, 0), (100, -1), (100, 0, -1), (100, 0, 0, -1)):
+            with pytest.raises(EngineError) as refused:
+                off_payroll.deem(TEMPLATE, *bad)
+            assert refused.value.code == "invalid_invoice"
 
 
 def test_the_cost_of_an_hour() -> None:

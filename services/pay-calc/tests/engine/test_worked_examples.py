@@ -25,7 +25,7 @@ from pay_calc.domain.engine import (
 from pay_calc.domain.engine.calendar import tax_period
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.engine.income_tax import free_pay_period_1, period_table, tax_for_payment
-from pay_calc.domain.engine.parameters import Frequency
+from pay_calc.domain.engine.parameters import FamilyPayRules, Frequency, SspRules, YearParameters
 from pay_calc.domain.engine.payslip import (
     EarningsPeriodToDate,
     PayLineInput,
@@ -59,6 +59,54 @@ def taxes(frequency: Frequency, steps: list[tuple[str, int, str]]) -> list[str]:
         pay, tax = pay + pence(amount), result.tax_to_date_pence
         out.append(pounds(result.tax_pence))
     return out
+
+
+class TestTheYearFiles:
+    """The tables of the reference, figure by figure: weekly, fortnightly, four-weekly, monthly, annual."""
+
+    PERIODS = ("weekly", "fortnightly", "four_weekly", "monthly", "annual")
+    NIC = {  # noqa: RUF012
+        ("2025-26", "lel"): "125 250 500 542 6500",
+        ("2026-27", "lel"): "129 258 516 559 6708",
+        ("both", "st"): "96 193 385 417 5000",
+        ("both", "pt"): "242 484 967 1048 12570",
+        ("both", "fust"): "481 962 1924 2083 25000",
+        ("both", "uel"): "967 1934 3867 4189 50270",
+    }
+    PENSION = {"lower": "120 240 480 520 6240", "upper": "967 1934 3867 4189 50270", "trigger": "192 384 768 833 10000"}  # noqa: RUF012
+
+    @pytest.mark.parametrize("year", [P25, P26], ids=lambda year: year.tax_year)
+    def test_thresholds(self, year: YearParameters) -> None:
+        for (of, name), figures in self.NIC.items():
+            if of in (year.tax_year, "both"):
+                found = [getattr(year.nic_thresholds[period], name) for period in self.PERIODS]
+                assert found == [int(figure) * 100 for figure in figures.split()], name
+        for name, figures in self.PENSION.items():
+            found = [getattr(year.pension[period], name) for period in self.PERIODS]
+            assert found == [int(figure) * 100 for figure in figures.split()], name
+
+    @pytest.mark.parametrize("year", [P25, P26], ids=lambda year: year.tax_year)
+    def test_letters_and_employer_figures(self, year: YearParameters) -> None:
+        rows = {(letter.main_bp, letter.upper_bp, letter.employer_from): "" for letter in year.nic_letters.values()}
+        for letter in year.nic_letters.values():
+            rows[letter.main_bp, letter.upper_bp, letter.employer_from] += letter.letter
+        assert rows == {
+            (800, 200, "ST"): "A", (185, 200, "ST"): "B", (0, 0, "ST"): "C", (200, 200, "ST"): "J", (800, 200, "UEL"): "HMV",
+            (200, 200, "UEL"): "Z", (800, 200, "FUST"): "FN", (185, 200, "FUST"): "IE", (0, 0, "FUST"): "SK",
+            (200, 200, "FUST"): "LD", (0, 0, "never"): "X",
+        }  # fmt: skip
+        assert "".join(year.nic_category_order) == "BMAZJCHVFILSDEKN"
+        assert (year.nic_employer_bp, year.employment_allowance_pence) == (1500, 1050000)
+        assert (year.levy_bp, year.levy_allowance_monthly_pence) == (50, 125000)
+        assert (year.pension_total_minimum_bp, year.pension_employer_minimum_bp) == (800, 300)
+        assert year.pension_sets == {"set_1": (400, 900), "set_2": (300, 800), "set_3": (300, 700)}
+        assert (year.emergency_code, year.overriding_limit_bp) == ("1257L", 5000)
+
+    def test_statutory_pay(self) -> None:
+        assert P25.ssp == SspRules(11875, None, 12500, 3, 28, 56)
+        assert P26.ssp == SspRules(12325, 8000, None, 0, 28, 56)
+        assert P25.family_pay == FamilyPayRules(18718, 9000, 12500, 9200, 10850, 4500000)
+        assert P26.family_pay == FamilyPayRules(19432, 9000, 12900, 9200, 10900, 4500000)
 
 
 class TestIncomeTax:
