@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from invoicing.app import SPEC
 from invoicing.store import documents
 from paybill_common.ids import new_id
-from paybill_contracts.events import CreditNoteIssued, InvoicePaid
+from paybill_contracts.events import BillHeld, CreditNoteIssued, InvoicePaid
 
 from .conftest import ISSUER, Service, World, supplier, terms  # type: ignore[import-not-found]
 
@@ -47,6 +47,8 @@ async def test_a_whole_credit_takes_back_net_and_vat_and_is_not_given_twice(serv
     (event,) = await service.emitted(world, CreditNoteIssued)
     assert (event.reason_code, sum(charge.net_gbp for charge in event.charges)) == ("rate_error", Decimal("-635.29"))
     await service.call("GET", world, f"credit-notes/{note['document_id']}/pdf")
+    held = (await service.emitted(world, BillHeld))[-1]
+    assert [(reason.code, reason.blocks) for reason in held.reasons] == [("credited", ("bill",))]
     assert (await service.issue(world, supplementary=True))["ordinal"] == 1, "written off is not billed again"
     await service.tie_out_is_clean(world)
 
@@ -60,12 +62,16 @@ async def test_credits_by_line_end_at_the_invoices_own_vat(service: Service, wor
     second = await credit(service, world, invoice, lines=[1])
     assert (second["net_gbp"], second["vat_gbp"]) == ("-635.25", "-127.05")
     assert await balance(service, world, invoice) == 0
+    (held,) = [one for one in await service.emitted(world, BillHeld) if one.reasons[0].code == "credited"]
+    assert held.charge_gbp == Decimal("635.29"), "told once, with the last line"
     await service.tie_out_is_clean(world)
 
 
 async def test_a_credit_with_rebill_is_billed_again_by_the_next_run(service: Service, world: World) -> None:
     invoice = await an_invoice(service, world)
+    before = len(await service.emitted(world, BillHeld))
     await credit(service, world, invoice, rebill=True)
+    assert len(await service.emitted(world, BillHeld)) == before
     await service.set_up(world, group_by="worker")
     run = await service.issue(world, supplementary=True)
     assert (run["ordinal"], run["invoices"], run["net_gbp"]) == (2, 1, "635.29")

@@ -80,6 +80,11 @@ async def test_a_credit_note_takes_a_timesheet_out_of_billed(runtime: Runtime, f
     await feed(world.facts)
     [row] = await rows(runtime, "SELECT bill_state, billed_minutes, billed_gbp FROM timesheet")
     assert (row.bill_state, row.billed_minutes, row.billed_gbp) == ("ready", 0, 0)
+    world.facts.clear()
+    world.write_off(0)
+    await feed(world.facts)
+    [row] = await rows(runtime, "SELECT bill_state, bill_reasons FROM timesheet")
+    assert (row.bill_state, [one["code"] for one in row.bill_reasons]) == ("held", ["credited"])
     [note] = await rows(runtime, "SELECT week_ending FROM document WHERE kind = 'credit_note'")
     assert note.week_ending == world.week
 

@@ -372,6 +372,25 @@ class World:
             hours=8,
         )
 
+    def write_off(self, n: int) -> None:
+        """What billing says of a timesheet that a credit note without rebill left with nothing to bill."""
+        lines = self.lines(n)
+        self.tell(
+            BillHeld(
+                agency_id=self.agency,
+                worker_id=self.worker_of(n),
+                timesheet_id=self.timesheet_id(n),
+                version=1,
+                client_id=self.id("client", n % 6),
+                minutes=sum(line.minutes for line in lines),
+                charge_gbp=sum(line.charge_gbp for line in lines),
+                decided_at=MONDAY + timedelta(hours=90),
+                reasons=(Reason(code="credited", blocks=("bill",)),),
+            ),
+            hours=90,
+            sequence=2,
+        )
+
     def charges(self, numbers: Iterable[int], *, side: str = "charge", sign: int = 1) -> tuple[BilledCharge, ...]:
         return tuple(
             BilledCharge(

@@ -35,6 +35,10 @@ class Readiness:
     reasons: tuple[Reason, ...] = ()
 
 
+CREDITED = Readiness("held", ({"code": "credited", "blocks": ["bill"]},))
+"""A credit note took back every charge, and nothing bills it again."""
+
+
 def decide(*, clearance: Clearance | None, terms: Terms | None, purchase_order: str | None) -> Readiness:
     """Ready when compliance cleared this version for billing, the client has terms, and its purchase order is there."""
     reasons: list[Reason] = []

@@ -267,6 +267,21 @@ async def mark_reversed(
     )
 
 
+async def written_off_among(tx: Tx, *, agency_id: UUID, timesheets: Sequence[UUID]) -> list[UUID]:
+    """Those of these timesheets whose current version has charges to bill, every one of them written off."""
+    result = await tx.execute(
+        """
+        SELECT t.timesheet_id FROM timesheet t JOIN charge c
+            ON c.agency_id = t.agency_id AND c.timesheet_id = t.timesheet_id AND c.version = t.version AND c.billable
+        WHERE t.agency_id = :agency AND t.timesheet_id = ANY(CAST(:ids AS uuid[]))
+        GROUP BY t.timesheet_id HAVING bool_and(c.written_off) ORDER BY t.timesheet_id
+        """,
+        agency=agency_id,
+        ids=list(timesheets),
+    )
+    return [row.timesheet_id for row in result]
+
+
 async def mark_timesheets_billed(tx: Tx, *, agency_id: UUID, timesheets: Sequence[UUID]) -> None:
     """The current version of these locked timesheets is billed."""
     await tx.execute(

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from invoicing.domain.readiness import Clearance, Readiness, Terms, decide
-from invoicing.store import facts
+from invoicing.domain.readiness import CREDITED, Clearance, Readiness, Terms, decide
+from invoicing.store import facts, runs
 from paybill_common.db import Tx
 from paybill_common.envelope import AnyEvent
 from paybill_contracts.base import Reason
@@ -31,8 +31,20 @@ async def redecide(tx: Tx, *, keys: Sequence[facts.Key], causes: Mapping[facts.K
         found = _decide(row)
         if (row.decided_version, row.state, row.reasons) != (row.version, found.state, list(found.reasons)):
             changed.append((row, found))
+    await _tell(tx, changed, causes or {})
+    return len(changed)
+
+
+async def write_off(tx: Tx, *, agency_id: UUID, timesheets: Sequence[UUID]) -> None:
+    """Tell of those of these locked timesheets that a credit note left with nothing to bill: credited, and not billed again."""
+    gone = await runs.written_off_among(tx, agency_id=agency_id, timesheets=timesheets)
+    rows = await facts.undecided_inputs(tx, [(agency_id, timesheet_id) for timesheet_id in gone])
+    await _tell(tx, [(row, CREDITED) for row in rows], {})
+
+
+async def _tell(tx: Tx, changed: Sequence[tuple[Any, Readiness]], causes: Mapping[facts.Key, AnyEvent]) -> None:
     if not changed:
-        return 0
+        return
     sequences = await facts.store_states(
         tx,
         [
@@ -57,8 +69,7 @@ async def redecide(tx: Tx, *, keys: Sequence[facts.Key], causes: Mapping[facts.K
             event = BillReady(**common)
         else:
             event = BillHeld(**common, reasons=tuple(Reason.model_validate(reason) for reason in found.reasons))
-        tx.emit(event, sequence=sequences[key], cause=(causes or {}).get(key))
-    return len(changed)
+        tx.emit(event, sequence=sequences[key], cause=causes.get(key))
 
 
 async def redecide_clients(tx: Tx, *, agency_id: UUID, clients: Sequence[UUID]) -> int:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from invoicing.domain.vat import Vat, vat_on
 from invoicing.store import documents, facts, parties, runs
+from invoicing.usecases.bill_state import write_off
 from invoicing.usecases.invoice_run import IssuerMissing, settle_credit
 from invoicing.usecases.issue import Draft, Issued, issue
 from paybill_common.clock import london_date
@@ -44,7 +45,8 @@ async def credit_invoice(
 ) -> Issued:
     """Take back lines of an invoice on a credit note; all that still stand when no line is named.
 
-    Without `rebill` the charges are written off. Raises InvoiceNotFound, NothingToCredit, LinesDoNotStand.
+    Without `rebill` the charges are written off, and a timesheet of which nothing is left is held as credited.
+    Raises InvoiceNotFound, NothingToCredit, LinesDoNotStand.
     """
     await facts.share_agencies(tx, [agency_id])
     invoice = await documents.document_row(tx, agency_id=agency_id, document_id=invoice_id, kind="invoice")
@@ -93,8 +95,11 @@ async def credit_invoice(
         rows=[(line.charge_line_id, line.version) for line in chosen],
         written_off=not rebill,
     )
+    timesheets = sorted({line.timesheet_id for line in chosen})
     if rebill:
-        await runs.reopen_timesheets(tx, agency_id=agency_id, timesheets=sorted({line.timesheet_id for line in chosen}))
+        await runs.reopen_timesheets(tx, agency_id=agency_id, timesheets=timesheets)
+    else:
+        await write_off(tx, agency_id=agency_id, timesheets=timesheets)
     await settle_credit(tx, agency_id=agency_id, draft=draft)
     return issued
 

@@ -121,7 +121,7 @@ _REASONS = {
     "po_required": ("A purchase order is required and missing", "Enter the PO on the placement."),
     "missing_placement": ("The placement has not arrived yet", "It lifts by itself when the placement arrives."),
     "late_to_closed_run": ("It was approved after the run closed", "It goes into the next open period."),
-    "credited": ("It was credited and not billed again", "Bill it again in the next run."),
+    "credited": ("It was credited and is not billed again", "Amend the timesheet if it must be billed after all."),
 }
 REQUIREMENTS = {
     "right_to_work": "right to work",
