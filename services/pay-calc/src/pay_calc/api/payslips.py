@@ -21,10 +21,19 @@ from pay_calc.api.access import (
     worker_names,
 )
 from pay_calc.documents.render import payslip_file_name, render_payslip
+from pay_calc.domain.explained import as_text, summary
 from pay_calc.domain.pay_dates import period_to_of
+from pay_calc.domain.slips import SlipInput
 from pay_calc.store import people, slips
-from pay_calc.usecases.explain import NothingToExplain, explain
+from pay_calc.usecases.explain import (
+    NothingToExplain,
+    change_reasons,
+    draft_change_reason,
+    explain,
+    slip_input,
+)
 from pay_calc.usecases.payslip_document import context_of, payslip_of
+from pay_calc.usecases.recalculate import work
 from pay_calc.usecases.replay import load_json
 from paybill_common.auth import Principal
 from paybill_common.http.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
@@ -116,6 +125,8 @@ class PayslipDetail(PayslipOut):
     tax_period: int | None
     tax_basis: str | None
     tax_code: str | None
+    change_reason: str | None
+    """Why the net is not that of the worker's payslip before, as printed on it; null: it is the same, or there was none."""
     ni_letter: str | None
     figures: dict[str, Decimal]
     lines: list[LineOut]
@@ -126,12 +137,60 @@ class PayslipDetail(PayslipOut):
     parameter_version: str | None
 
 
+class StepOut(BaseModel):
+    """One step: `result` in `unit`, `shown` as people read it. `operation` says how it follows from `children`: a sum takes each with its
+    `sign`; `unrounded` and `rounding` are of products. `figure`: what a clerk asks about (tax, nic, pay, ...), on the lines of the payslip.
+    `quiet`: says nothing to a reader."""
+
+    figure: str | None
+    rule_id: str
+    engine_version: str
+    parameter_version: str
+    label: str
+    operation: Literal["given", "sum", "product", "smallest", "largest"]
+    formula: str
+    inputs: dict[str, str]
+    sign: Literal[-1, 0, 1]
+    unit: Literal["pounds", "minutes", "hours", "units"]
+    unrounded: str | None
+    rounding: str | None
+    rounding_words: str | None
+    rounding_source: str | None
+    result: str
+    shown: str
+    source: str
+    quiet: bool
+    children: list[StepOut]
+
+
+class FigureOut(BaseModel):
+    """What may be asked about, in a sentence or three."""
+
+    figure: str
+    label: str
+    shown: str
+    summary: str
+
+
+class VersionsOut(BaseModel):
+    engine: str
+    parameters: str
+
+
 class ExplanationOut(BaseModel):
-    """`tree`: each figure with its rule, formula, unrounded value, rounding and what it stands on. `words`: the same as text."""
+    """`tree`: net pay; the lines below it sum to it. `employer`: what the employer bears on top. `figures`: the same lines in words.
+    `made_by` null: a draft. `note`: what to know before trusting the steps: the payslip's versions are not carried any more, or its
+    stored result is not what they come to. `words`: the steps as text."""
 
     payslip_id: UUID
-    tree: dict[str, Any]
+    tree: StepOut
+    employer: list[StepOut]
+    figures: list[FigureOut]
     words: str
+    worked_by: VersionsOut
+    made_by: VersionsOut | None
+    agrees: bool
+    note: str | None
     inputs: dict[str, Any]
 
 
@@ -185,7 +244,7 @@ async def get_payslip(
     workers = await worker_names(tx, agency_id=agency_id, workers=[row.worker_id])
     payees = await payee_names(tx, payees=[row.payee_id] if row.payee_id is not None else [])
     result = load_json(row.result) or {}
-    inputs = load_json(row.inputs) or {}
+    inp = await slip_input(tx, agency_id=agency_id, row=row) if row.pay_basis == "paye" else None
     lines = result.get("lines", [])
     placements = await people.placements_on_paper(
         tx, agency_id=agency_id, placements=[UUID(line["placement_id"]) for line in lines]
@@ -194,7 +253,8 @@ async def get_payslip(
     return PayslipDetail(
         **_common(row, workers, payees),
         **{name: result.get(name) for name in ("tax_year", "tax_period", "tax_basis", "ni_letter")},
-        tax_code=(inputs.get("employee") or {}).get("tax_code"),
+        tax_code=None if inp is None or inp.employee is None else inp.employee.tax_code,
+        change_reason=None if inp is None else await _change_reason(tx, agency_id, row, inp),
         figures={_gbp(name): _pounds(pence) for name, pence in result.get("figures", {}).items()},
         lines=[_line(line, placements) for line in lines],
         charges=[_charge(charge) for charge in result.get("charges", [])],
@@ -215,7 +275,24 @@ async def explanation(
         found = await explain(tx, agency_id=agency_id, row=row)
     except NothingToExplain as error:
         raise conflict("nothing_to_explain", f"{error}.") from error
-    return ExplanationOut(payslip_id=payslip_id, tree=found.tree, words=found.words, inputs=found.inputs)
+    asked = (found.net, *found.net.children, *found.employer)
+    return ExplanationOut(
+        payslip_id=payslip_id,
+        tree=StepOut.model_validate(found.net.as_json()),
+        employer=[StepOut.model_validate(step.as_json()) for step in found.employer],
+        figures=[
+            FigureOut(figure=step.figure or "other", label=step.label, shown=step.shown, summary=summary(step))
+            for step in asked
+        ],
+        words="\n".join(as_text(step) for step in (found.net, *found.employer)),
+        worked_by=VersionsOut(engine=found.worked_by.engine, parameters=found.worked_by.parameters),
+        made_by=None
+        if found.made_by is None
+        else VersionsOut(engine=found.made_by.engine, parameters=found.made_by.parameters),
+        agrees=found.agrees,
+        note=found.note,
+        inputs=found.inputs,
+    )
 
 
 @own_transactions.get(
@@ -242,6 +319,12 @@ async def pdf(
     return Response(
         content, media_type="application/pdf", headers={"Content-Disposition": f'inline; filename="{name}"'}
     )
+
+
+async def _change_reason(tx: Any, agency_id: UUID, row: Any, inp: SlipInput) -> str | None:
+    if row.state == "finalised":
+        return (await change_reasons(tx, agency_id=agency_id, rows=[row])).get(row.payslip_id)
+    return await draft_change_reason(tx, agency_id=agency_id, row=row, inp=inp, result=work(inp))
 
 
 async def _row(tx: Any, agency_id: UUID, payslip_id: UUID) -> Any:

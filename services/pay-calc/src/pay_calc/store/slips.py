@@ -299,6 +299,25 @@ async def one(tx: Tx, *, agency_id: UUID, payslip_id: UUID) -> Any | None:
     return found.first()
 
 
+async def payslips_before(tx: Tx, *, agency_id: UUID, payslips: Sequence[UUID]) -> dict[UUID, Any]:
+    """For each of these PAYE payslips the row of its worker's last one of an earlier period; for a final one, as things stood when it
+    became final, so that it always reads alike."""
+    if not payslips:
+        return {}
+    found = await tx.execute(
+        """
+        SELECT DISTINCT ON (n.payslip_id) n.payslip_id AS of_payslip_id, p.inputs, p.result FROM payslip n
+        JOIN payslip p ON p.agency_id = n.agency_id AND p.worker_id = n.worker_id AND p.period_to < n.period_to
+          AND p.pay_basis = 'paye' AND p.state = 'finalised' AND (n.finalised_at IS NULL OR p.finalised_at <= n.finalised_at)
+        WHERE n.agency_id = :agency AND n.payslip_id = ANY(CAST(:payslips AS uuid[])) AND n.pay_basis = 'paye'
+        ORDER BY n.payslip_id, p.period_to DESC
+        """,
+        agency=agency_id,
+        payslips=list(payslips),
+    )
+    return {row.of_payslip_id: row for row in found}
+
+
 async def page(
     tx: Tx,
     *,

@@ -23,6 +23,7 @@ from pay_calc.documents.models import (
 from pay_calc.documents.models import Worker as PrintedWorker
 from pay_calc.domain.fps import regime_and_code
 from pay_calc.store import people
+from pay_calc.usecases.explain import change_reasons
 from pay_calc.usecases.replay import load_json
 from paybill_common.db import Tx
 from paybill_common.labels import labels_of
@@ -57,6 +58,8 @@ class Context:
     branding: Branding
     workers: Mapping[UUID, Any]
     placements: Mapping[UUID, str]
+    reasons: Mapping[UUID, str]
+    """Why a payslip pays other than the one before, by payslip."""
 
 
 async def context_of(tx: Tx, *, agency_id: UUID, rows: Sequence[Any]) -> Context:
@@ -74,6 +77,7 @@ async def context_of(tx: Tx, *, agency_id: UUID, rows: Sequence[Any]) -> Context
         branding=Branding(name=label or name),
         workers=await people.on_paper(tx, agency_id=agency_id, workers=[row.worker_id for row in rows]),
         placements=await people.placements_on_paper(tx, agency_id=agency_id, placements=sorted(placements)),
+        reasons=await change_reasons(tx, agency_id=agency_id, rows=rows),
     )
 
 
@@ -114,6 +118,7 @@ def payslip_of(row: Any, context: Context) -> Payslip:
         ),
         employer_costs=_employer_costs(figures),
         year_to_date=_to_date(to_date, employee),
+        change_reason=context.reasons.get(row.payslip_id),
     )
 
 

@@ -44,6 +44,7 @@ def free_pay_period_1(parameters: YearParameters, number: int, base: int) -> int
     return rounding.free_pay_ceil_penny(rest_4dp, 100) + slices * parameters.free_pay_slice_pence[base]
 
 
+_TAXABLE = "gross pay, less salary sacrifice and pension taken before tax"
 PeriodTable = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 
 
@@ -128,7 +129,7 @@ def tax_for_payment(
 
     if trace is not None:
         number = code.number if code.number is not None else 0
-        children = [trace.given("paye.pay", "Taxable pay, this payment", pay_pence, "pence", "from the payslip")]
+        children = [trace.given("paye.pay", "Taxable pay, this payment", pay_pence, "pence", _TAXABLE)]
         if cumulative:
             children.append(
                 trace.given(
@@ -184,7 +185,7 @@ def tax_for_payment(
         in_cash = Node(
             "paye.cash_pay", "Pay in money", "sum", pay_pence - benefits_pence, "pence", "pay less payrolled benefits", (),
             (
-                trace.given("paye.pay", "Taxable pay, this payment", pay_pence, "pence", "from the payslip"),
+                trace.given("paye.pay", "Taxable pay, this payment", pay_pence, "pence", _TAXABLE),
                 trace.given("paye.benefits", "Payrolled benefits in it", benefits_pence, "pence", "from the payslip"),
             ),
             (1, -1),

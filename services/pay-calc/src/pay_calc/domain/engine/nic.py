@@ -76,29 +76,72 @@ def charge(
                 "the main band and the band above the upper earnings limit, each rounded by itself",
                 (("letter", letter.letter),),
                 (
-                    _band(trace, "nic.employee_main", "between primary threshold and upper earnings limit", main,
-                          letter.main_bp, main_nic, pt),
-                    _band(trace, "nic.employee_upper", "above the upper earnings limit", upper, letter.upper_bp, upper_nic, uel),
+                    _band(trace, "nic.employee_main", ("Primary threshold", pt), letter.main_bp, main_nic, (pay_from, pay_to),
+                          ("Upper earnings limit", uel)),
+                    _band(trace, "nic.employee_upper", ("Upper earnings limit", uel), letter.upper_bp, upper_nic, (pay_from, pay_to)),
                 ),
                 (1, 1),
             )
         )  # fmt: skip
         trace.push(
-            _band(trace, "nic.employer", f"above the employer's threshold of letter {letter.letter}", employer_band,
-                  employer_bp if start != "never" else 0, employer_nic, starts_at)
+            _band(trace, "nic.employer", (f"Employer's threshold of letter {letter.letter}", starts_at), employer_bp, employer_nic,
+                  (pay_from, pay_to))
+            if start != "never"
+            else trace.given("nic.employer", "Employer National Insurance", 0, "pence", f"none is due under letter {letter.letter}")
         )  # fmt: skip
     return main_nic + upper_nic, employer_nic
 
 
-def _band(trace: Trace, rule_id: str, where: str, band: int, rate_bp: int, nic: int, starts_at: int) -> Node:
-    earnings = trace.given(
-        f"{rule_id}.earnings", f"Earnings {where}", band, "pence", "earnings in the band",
-        (("from", f"{starts_at // 100}.{starts_at % 100:02d}"),),
-    )  # fmt: skip
+def _band(
+    trace: Trace,
+    rule_id: str,
+    starts: tuple[str, int],
+    rate_bp: int,
+    nic: int,
+    pay: tuple[int, int],
+    ends: tuple[str, int] | None = None,
+) -> Node:
+    """One band's contribution, from the pay down: the part of a slice of pay above `starts` and, where it ends, below `ends`."""
+    pay_from, pay_to = pay
+    top = trace.given("nic.pay", "Pay for National Insurance", pay_to, "pence", "of the earnings period")
+    if ends is not None:
+        limit = trace.given("nic.limit", ends[0], ends[1], "pence", "of the earnings period")
+        top = Node("nic.pay_to_limit", "Pay up to the upper earnings limit", "min", min(pay_to, ends[1]), "pence", "the lower of both",
+                   (), (top, limit))  # fmt: skip
+    bottom = trace.given("nic.threshold", starts[0], starts[1], "pence", "of the earnings period")
+    if pay_from:
+        before = trace.given(
+            "nic.pay_before", "Pay of letters before", pay_from, "pence", "the year's bands are filled in HMRC's order"
+        )
+        bottom = Node("nic.from", "Where this part starts", "max", max(pay_from, starts[1]), "pence", "the higher of both", (),
+                      (bottom, before))  # fmt: skip
+    over = top.result - bottom.result
+    excess = Node(
+        "nic.excess",
+        "Pay over the threshold",
+        "sum",
+        over,
+        "pence",
+        "pay less the threshold",
+        (),
+        (top, bottom),
+        (1, -1),
+    )
+    zero = trace.given("nic.zero", "Zero", 0, "pence", "nothing below the threshold")
+    earnings = Node(
+        f"{rule_id}.earnings",
+        "Pay in this band",
+        "max",
+        max(0, over),
+        "pence",
+        "never less than zero",
+        (),
+        (excess, zero),
+    )
     percent = f"{rate_bp // 100}.{rate_bp % 100:02d} %"
     label = "Employer National Insurance" if rule_id == "nic.employer" else f"At {percent}"
     return Node(
-        rule_id, label, "ratio", nic, "pence", f"earnings in the band x {percent}", (("rate", percent),), (earnings,),
+        rule_id, label, "ratio", nic, "pence", f"pay in this band x {percent}", (("rate", percent),), (earnings,),
         factors=(rate_bp,), divisor=10000, rounding="nic_three_decimals",
     )  # fmt: skip
 

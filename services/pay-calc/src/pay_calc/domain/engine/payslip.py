@@ -307,17 +307,25 @@ def pay_lines_of(
                 before = upto
             amount, shares = before, tuple(running)
             if trace is not None:
+                hourly = unit == "hour"
                 measured = trace.given(
-                    "pay.units", "Minutes" if unit == "hour" else "Units (ten-thousandths)", count, "minutes", "approved timesheets",
+                    "pay.units", "Time" if hourly else "Units", count, "minutes" if hourly else "units_4dp", "approved timesheets",
                     (("timesheet lines", str(len(members))),),
                 )  # fmt: skip
+                words = f"{'time' if hourly else 'units'} x {first.pay_rate} {_RATE_WORDS[unit]}"
                 trace.push(
-                    Node("pay.line", f"{element}, {placement}", "ratio", amount, "pence", f"{unit} units x {first.pay_rate}", (),
-                         (measured,), factors=(rate,), divisor=divisor, rounding="pay_line_half_up_penny")
+                    Node("pay.line", f"{element}, {placement}", "ratio", amount, "pence", words, (), (measured,), factors=(rate,),
+                         divisor=divisor, rounding="pay_line_half_up_penny")
                 )  # fmt: skip
         if final and trace is not None:
             trace.push(
-                trace.given("pay.fixed", f"{element}, {placement}", amount, "pence", "a fixed amount or a correction")
+                trace.given(
+                    "pay.fixed",
+                    f"{element}, {placement}",
+                    amount,
+                    "pence",
+                    "paid as it stands: a fixed amount, or a correction",
+                )
             )
         if element == "expense":
             expenses += amount
@@ -345,6 +353,7 @@ def pay_lines_of(
 
 
 _ZERO = Decimal(0)
+_RATE_WORDS = {"hour": "an hour", "day": "a day", "each": "each"}
 
 
 def calculate_payslip(inp: PayslipInput, trace: Trace | None = None) -> PayslipResult:
@@ -421,7 +430,12 @@ def calculate_payslip(inp: PayslipInput, trace: Trace | None = None) -> PayslipR
         if terms.basis == "net_pay":
             net_pay_pension = employee_pension
         if trace is not None:
-            trace.pop()  # the employer's own contribution does not lead to net pay
+            own = _less_earlier(trace, trace.pop(), earlier.employer_pension_pence)
+            if sacrifice:
+                given_up = trace.given("pay.sacrifice", "Salary sacrifice", sacrifice, "pence", "agreed amount")
+                own = Node("pension.employer_all", own.label, "sum", employer_pension, "pence", "its own, and what the worker gave up",
+                           (), (own, given_up), (1, 1))  # fmt: skip
+            trace.aside.append(own)
             net_nodes.append(_less_earlier(trace, trace.pop(), earlier.employee_pension_pence))
             net_signs.append(-1)
             if sacrifice:
@@ -452,7 +466,7 @@ def calculate_payslip(inp: PayslipInput, trace: Trace | None = None) -> PayslipR
 
     employee_nic, employer_nic, bands = _national_insurance(inp, letter.letter, niable, trace)
     if trace is not None:
-        trace.pop()  # employer NIC does not lead to net pay
+        trace.aside.append(trace.pop())
         net_nodes.append(trace.pop())
         net_signs.append(-1)
 
@@ -499,6 +513,14 @@ def calculate_payslip(inp: PayslipInput, trace: Trace | None = None) -> PayslipR
             accommodation=inp.accommodation,
         )
     if trace is not None:
+        if inp.apprenticeship_levy:
+            on = trace.given(
+                "levy.earnings", "Pay for National Insurance", niable, "pence", "gross pay, less any salary sacrifice"
+            )
+            trace.aside.append(
+                Node("levy.accrued", "Apprenticeship levy", "ratio", levy, "pence", "pay for National Insurance x 0.5 %", (), (on,),
+                     factors=(parameters.levy_bp,), divisor=10000, rounding="levy_half_up_penny")
+            )  # fmt: skip
         trace.push(
             Node("pay.net", "Net pay", "sum", net, "pence", "pay lines and holiday, less deductions",
                  (("engine", ENGINE_VERSION), ("parameters", parameters.version), ("payday", str(inp.payday_on))),

@@ -54,13 +54,10 @@ def contributions(
     if relief == "ras":
         deducted = rounding.relief_at_source_half_up_penny(employee * parameters.relief_at_source_bp, 10000)
     if trace is not None:
-        base = trace.given(
-            "pension.earnings",
-            "Qualifying earnings" if pensionable_pence is None else "Pensionable pay",
-            earnings,
-            "pence",
-            "pay between the limits of the period" if pensionable_pence is None else "the scheme's certified basis",
-            (("pay", f"{pay_pence // 100}.{pay_pence % 100:02d}"),),
+        base = (
+            _qualifying_node(trace, parameters, frequency, pay_pence, earnings)
+            if pensionable_pence is None
+            else trace.given("pension.earnings", "Pensionable pay", earnings, "pence", "the scheme's certified basis")
         )
         node = Node(
             "pension.employee", "Employee pension contribution", "ratio", employee, "pence",
@@ -80,6 +77,32 @@ def contributions(
                  rounding="pension_half_up_penny")
         )  # fmt: skip
     return PensionResult(earnings, employee, deducted, employer, pay_pence > parameters.pension[frequency].trigger)
+
+
+def _qualifying_node(
+    trace: Trace, parameters: YearParameters, frequency: Frequency, pay_pence: int, earnings_pence: int
+) -> Node:
+    band = parameters.pension[frequency]
+    pay = trace.given("pension.pay", "Pay of the period", pay_pence, "pence", "gross pay, less any salary sacrifice")
+    upper = trace.given("pension.upper", "Upper limit", band.upper, "pence", "of qualifying earnings, for the period")
+    lower = trace.given("pension.lower", "Lower limit", band.lower, "pence", "of qualifying earnings, for the period")
+    top = min(pay_pence, band.upper)
+    capped = Node(
+        "pension.pay_to_limit", "Pay up to the upper limit", "min", top, "pence", "the lower of both", (), (pay, upper)
+    )
+    over = Node("pension.excess", "Pay over the lower limit", "sum", top - band.lower, "pence", "pay less the lower limit", (),
+                (capped, lower), (1, -1))  # fmt: skip
+    zero = trace.given("pension.zero", "Zero", 0, "pence", "nothing below the lower limit")
+    return Node(
+        "pension.earnings",
+        "Qualifying earnings",
+        "max",
+        earnings_pence,
+        "pence",
+        "never less than zero",
+        (),
+        (over, zero),
+    )
 
 
 def assess(

@@ -12,7 +12,7 @@ from typing import Literal
 
 from pay_calc.domain.engine.rounding import ROUNDINGS
 
-Unit = Literal["pence", "pounds", "pounds_4dp", "minutes", "hours"]
+Unit = Literal["pence", "pounds", "pounds_4dp", "units_4dp", "minutes", "hours"]
 Op = Literal["given", "sum", "ratio", "min", "max"]
 
 
@@ -69,9 +69,10 @@ def recompute(node: Node) -> int:
 
 @dataclass(slots=True)
 class Trace:
-    """Collects nodes while a calculation runs; the last pushed is the root."""
+    """Collects nodes while a calculation runs; the last pushed is the root. `aside`: what the employer pays on top, no part of net."""
 
     nodes: list[Node] = field(default_factory=list)
+    aside: list[Node] = field(default_factory=list)
 
     def push(self, node: Node) -> Node:
         self.nodes.append(node)
@@ -98,43 +99,19 @@ def text_of(amount: int, unit: Unit) -> str:
     sign, size = ("-", -amount) if amount < 0 else ("", amount)
     if unit == "pence":
         return f"{sign}{size // 100}.{size % 100:02d}"
-    if unit == "pounds_4dp":
+    if unit in ("pounds_4dp", "units_4dp"):
         return f"{sign}{size // 10000}.{size % 10000:04d}"
     return f"{sign}{size}"
 
 
-def _unrounded_text(node: Node) -> str | None:
+def unrounded_text(node: Node) -> str | None:
     """The exact value before rounding, in pounds, hours or minutes, cut after eight decimals."""
     if node.op != "ratio":
         return None
-    scale = {"pence": 100, "pounds_4dp": 10000}.get(node.unit, 1)
+    scale = {"pence": 100, "pounds_4dp": 10000, "units_4dp": 10000}.get(node.unit, 1)
     numerator, denominator = node.unrounded()
     denominator *= scale
     sign, numerator = ("-", -numerator) if numerator < 0 else ("", numerator)
     whole, rest = divmod(numerator, denominator)
     decimals = f"{rest * 10**8 // denominator:08d}".rstrip("0").ljust(2, "0")
     return f"{sign}{whole}.{decimals}"
-
-
-def as_json(node: Node) -> dict[str, object]:
-    """The tree as plain JSON values, for the API and the UI."""
-    return {
-        "rule_id": node.rule_id,
-        "label": node.label,
-        "inputs": dict(node.inputs),
-        "formula": node.formula,
-        "unrounded": _unrounded_text(node),
-        "rounding": node.rounding,
-        "result": text_of(node.result, node.unit),
-        "unit": node.unit,
-        "children": [as_json(child) for child in node.children],
-    }
-
-
-def as_text(node: Node, depth: int = 0) -> str:
-    """The tree as indented lines, for the command line."""
-    unrounded = _unrounded_text(node)
-    rounding = f" (from {unrounded}, {node.rounding})" if unrounded is not None else ""
-    facts = "".join(f"; {name} {value}" for name, value in node.inputs)
-    line = f"{'  ' * depth}{node.label}: {text_of(node.result, node.unit)}{rounding} = {node.formula}{facts}"
-    return "\n".join([line, *(as_text(child, depth + 1) for child in node.children)])
