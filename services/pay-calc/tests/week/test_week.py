@@ -135,6 +135,27 @@ async def test_closing_twice_gives_the_same_run_and_one_of_each_event(world: Any
     assert (replayed["agrees"], replayed["payslips"]) == (True, 5)
 
 
+async def test_a_close_that_outlasts_its_request_goes_on_under_the_same_key(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that is closing is no final answer: it is not kept for the key, and no transaction waits while the run works."""
+    sheet = world.sheet(new_id(), ("basic", 600, "15.00"))
+    await _ready(world, sheet)
+    await world.tell(world.cut_off(sheet))
+    monkeypatch.setattr("pay_calc.api.pay_runs.CLOSE_SECONDS_MAX", -1)
+    keyed = world.headers() | {"Idempotency-Key": str(new_id())}
+    asked = [
+        await world.client.post(world.path("pay-runs"), json={"week_ending": "2026-04-05"}, headers=keyed)
+        for _ in range(3)
+    ]
+    assert [(one.status_code, one.json()["state"]) for one in asked] == [
+        (202, "closing"),
+        (200, "closed"),
+        (200, "closed"),
+    ]
+    assert ["Idempotency-Replayed" in one.headers for one in asked] == [False, False, True]
+
+
 async def test_what_is_held_at_the_close_is_left_out_and_paid_late_by_the_agencys_rule(world: Any) -> None:
     paid, waits = (world.sheet(new_id(), ("basic", 600, "15.00")) for _ in range(2))
     await _ready(world, paid)

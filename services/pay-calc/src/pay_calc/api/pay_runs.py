@@ -244,19 +244,18 @@ async def preview(
     return _preview(found)
 
 
-@router.post("/pay-runs", responses={202: {"model": RunOut, "description": "The run is closing; look again later."}})
+@own_transactions.post(
+    "/pay-runs", responses={202: {"model": RunOut, "description": "The run is closing; look again later."}}
+)
 async def close(
     request: Request,
     response: Response,
-    tx: TxDep,
     agency_id: AgencyId,
     body: CloseIn,
     principal: Principal = require("pay:close"),
 ) -> RunOut:
     """Close a week. Safe to call again: it goes on with, or gives, the same run. 202 with `state` closing when it takes longer than the
-    request; the service goes on by itself.
-
-    The run commits in transactions of its own; this request's own transaction only keeps its Idempotency-Key.
+    request; the service goes on by itself, and the same Idempotency-Key asks again.
     """
     require_sunday(body.week_ending, "#/week_ending")
     accept = body.accept_difference
@@ -288,7 +287,8 @@ async def close(
         pay_run_id=pay_run_id,
         seconds_max=CLOSE_SECONDS_MAX,
     )
-    row = await _row(tx, agency_id, pay_run_id)
+    async with read_tx(request, agency_id) as tx:
+        row = await _row(tx, agency_id, pay_run_id)
     response.status_code = 200 if closed else 202
     return _run(row)
 
