@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 import tracemalloc
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +186,45 @@ def test_bad_input_is_refused_with_its_field(kind: str, change: dict[str, Any], 
     error = ask(kind, GOOD[kind] | change)["error"]
     assert (error["code"], error["field"]) == (code, field)
     assert len(error["message"]) > 20
+
+
+OPTIONAL = {
+    ("paye", "previous_taxable_pay"), ("paye", "previous_tax"), ("director_nic", "pro_rata_weeks"),
+    ("director_nic", "employee_paid_to_date"), ("director_nic", "employer_paid_to_date"), ("payslip", "student_loan_plan"),
+    ("payslip", "postgrad_loan"), ("payslip", "pension"), ("umbrella", "employee_pension"), ("umbrella", "holiday"),
+}  # fmt: skip
+"""What docs/calculator.md lets be left out, or be null, in the examples of `GOOD`."""
+EACH_INPUT = [(kind, name) for kind, inputs in GOOD.items() for name in inputs]
+
+
+@pytest.mark.parametrize(("kind", "name"), EACH_INPUT)
+def test_each_input_is_asked_for_by_name(kind: str, name: str) -> None:
+    answer = ask(kind, {key: value for key, value in GOOD[kind].items() if key != name})
+    assert ("result" in answer) == ((kind, name) in OPTIONAL)
+    if "error" in answer:
+        assert (answer["error"]["code"], answer["error"]["field"]) == ("missing_field", name)
+
+
+@pytest.mark.parametrize(("kind", "name"), EACH_INPUT)
+def test_no_input_takes_another_type(kind: str, name: str) -> None:
+    others: list[Any] = [[], {}, [1], "x" * 300, -1, 10**400, Decimal("1e999999"), NAN]
+    others += [] if (kind, name) in OPTIONAL else [None]
+    others += [] if isinstance(GOOD[kind][name], bool) else [True]
+    for other in others:
+        error = ask(kind, GOOD[kind] | {name: other})["error"]
+        assert error["field"].startswith(name), other
+        assert error["message"]
+
+
+MONEY_INPUTS = [(kind, name) for kind, name in EACH_INPUT if re.fullmatch(r"[0-9]+\.[0-9]{2}", str(GOOD[kind][name]))]
+
+
+@pytest.mark.parametrize(("kind", "name"), [each for each in MONEY_INPUTS if not each[1].endswith("_pct")])
+def test_money_is_pounds_as_text_and_nothing_else(kind: str, name: str) -> None:
+    for other in ("-0.01", "1000000000000.00", "NaN", "Infinity", "1,000.00", "1.000", "£1.00", " 1.00", "1.00 ", "+1.00", "1e2", "٣.٠٠",
+                  "0x10", "", 600, 600.0, Decimal("600.00")):  # fmt: skip
+        error = ask(kind, GOOD[kind] | {name: other})["error"]
+        assert error["field"] == name, other
 
 
 def test_earlier_pay_is_not_guessed_for_a_cumulative_code() -> None:

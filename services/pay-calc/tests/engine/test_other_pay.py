@@ -46,6 +46,16 @@ class TestFamilyPay:
             family_pay.weekly_pay(P26, **(given | change))
         assert refused.value.code == code
 
+    @pytest.mark.parametrize(
+        ("kind", "last"), [("SMP", 39), ("SAP", 39), ("SPP", 2), ("ShPP", 37), ("SPBP", 2), ("SNCP", 12)]
+    )
+    def test_the_last_week_of_each(self, kind: Any, last: int) -> None:
+        assert family_pay.weekly_pay(P26, kind, last, 60000, "decision 17") == 19432
+        for week in (0, last + 1):
+            with pytest.raises(EngineError) as refused:
+                family_pay.weekly_pay(P26, kind, week, 60000, "decision 17")
+            assert refused.value.code == "week_out_of_range"
+
     def test_the_limit_is_that_of_the_week_that_decided(self) -> None:
         """126.00 a week passed 2025-26's limit of 125; pay of a week after 6 April 2026 does not test 129."""
         with pytest.raises(EngineError, match=r"129\.00, the limit of 2026-27"):

@@ -190,6 +190,13 @@ class TestNationalInsurance:
         assert (thresholds.pt, thresholds.uel, thresholds.lel) == (1160400, 4640400, 600000)
         assert directors.weeks_from_appointment(5) == 48
 
+    def test_a_director_of_the_whole_year_is_the_default(self) -> None:
+        pays = (1000000, 2000000)
+        assert directors.alternative_steps(P26, "A", "monthly", pays) == directors.alternative_steps(
+            P26, "A", "monthly", pays, 52
+        )
+        assert directors.standard_steps(P26, "A", pays) == directors.standard_steps(P26, "A", pays, 52)
+
     def test_two_payments_of_500_in_one_week_are_one_earnings_period(self) -> None:
         both = nic.class_1(P26, "weekly", "A", pence("1000")).employee_pence
         split = 2 * nic.class_1(P26, "weekly", "A", pence("500")).employee_pence
@@ -297,6 +304,13 @@ class TestPension:
         assert (pounds(net_pay.employee_deducted_pence), pounds(net_pay.employer_pence)) == ("28.02", "16.81")
         assert pounds(at_source.employee_deducted_pence) == "22.42"
         assert net_pay.above_trigger
+
+    def test_the_upper_limit_of_a_month(self) -> None:
+        # 4,189.00 less 520.00: 3,669.00 at 5 % and 3 %, whatever is earned above
+        for pay in ("4189.00", "9000.00"):
+            found = pension.contributions(P26, "monthly", pence(pay), 500, 300, "net_pay")
+            assert pounds(found.pensionable_pence) == "3669.00"
+            assert (pounds(found.employee_deducted_pence), pounds(found.employer_pence)) == ("183.45", "110.07")
 
     def test_exactly_the_trigger_is_not_more_than_it(self) -> None:
         born = date(1990, 1, 1)
