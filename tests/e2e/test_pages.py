@@ -12,10 +12,11 @@ from tests.e2e.conftest import Visits
 from tests.e2e.instance import Agency, Week, until
 
 PHONE_WIDTH = 390
+LAPTOP_WIDTH = 1280
 SERIOUS = ("serious", "critical")
 PAGES = (
     "sign-in", "bureau", "week", "timesheets", "timesheet", "held-timesheet", "holds", "pay", "payslips", "payslip",
-    "invoices", "invoice", "margin", "tie-out", "system", "developers", "not-found", "approval",
+    "invoices", "invoice", "margin", "tie-out", "what-if", "what-if-answer", "system", "developers", "not-found", "approval",
 )  # fmt: skip
 
 
@@ -24,7 +25,8 @@ async def address_of(name: str, week: Week) -> str:
     agency = week.healthcare
     own = f"{week.ui}/agencies/{agency.id}"
     week_pages = {"week": "", **{name: f"/{name}" for name in ("timesheets", "holds", "pay", "payslips", "invoices")}}
-    week_pages |= {"margin": "/margin", "tie-out": "/tie-out"}
+    week_pages |= {"margin": "/margin", "tie-out": "/tie-out", "what-if": "/what-if"}
+    week_pages["what-if-answer"] = "/what-if?tax_code=BR&rate=3.5&hours=110"
     if name in week_pages:
         return f"{week.ui}{agency.at}{week_pages[name]}"
     if name in ("timesheet", "held-timesheet"):
@@ -93,6 +95,21 @@ async def findings(page: Page) -> list[str]:
     return [worded(one) for one in answer["violations"] if one["impact"] in SERIOUS]
 
 
+_CUT = """[...document.querySelectorAll('main .scroll, main pre')]
+    .filter(box => box.scrollWidth > box.clientWidth + 1)
+    .map(box => `${box.getAttribute('aria-label') || box.getAttribute('aria-labelledby') || box.id} is cut: ` +
+        `${box.scrollWidth} px in ${box.clientWidth}`)"""
+_BLANK = """(() => { const main = document.querySelector('main').getBoundingClientRect().bottom + scrollY;
+    const whole = document.documentElement.scrollHeight;
+    return whole > Math.max(innerHeight, main) + 4 ? [`blank below the page: ${whole} px for ${main}`] : []; })()"""
+
+
+async def cut(page: Page, width: int) -> list[str]:
+    """Tables and code that lose a column at this width, and height that nothing fills."""
+    await page.set_viewport_size({"width": width, "height": 844})
+    return [*(await page.evaluate(_CUT)), *(await page.evaluate(_BLANK))]
+
+
 async def signed_in(visits: Visits, week: Week, name: str, **options: Any) -> Page:
     page = await visits.page(**options)
     if name not in ("sign-in", "approval"):
@@ -102,7 +119,7 @@ async def signed_in(visits: Visits, week: Week, name: str, **options: Any) -> Pa
 
 @pytest.mark.parametrize("name", PAGES)
 async def test_a_page_is_for_everybody(name: str, week: Week, visits: Visits) -> None:
-    """Light and dark without a serious finding; no sideways scrolling on a phone."""
+    """Light and dark without a serious finding; nothing cut at a laptop's width, no sideways scrolling on a phone."""
     address = await address_of(name, week)
     page = await signed_in(visits, week, name)
     wrong: list[str] = []
@@ -112,7 +129,8 @@ async def test_a_page_is_for_everybody(name: str, week: Week, visits: Visits) ->
         await ready(page)
         await expect(page.locator("h1")).to_be_visible()
         wrong += [f"{scheme}: {finding}" for finding in await findings(page)]
-    await page.set_viewport_size({"width": PHONE_WIDTH, "height": 844})
+    wrong += [f"{LAPTOP_WIDTH} px: {finding}" for finding in await cut(page, LAPTOP_WIDTH)]
+    wrong += [f"{PHONE_WIDTH} px: {finding}" for finding in await cut(page, PHONE_WIDTH)]
     width = await page.evaluate("Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)")
     if width > PHONE_WIDTH:
         widest = await page.evaluate(

@@ -153,7 +153,13 @@ class TestPage:
         }
         principal = await site.app.state.verifier.verify(asked.headers["authorization"].removeprefix("Bearer "))
         assert (principal.subject, principal.agencies) == ("pat", {world.agency})
-        for text in ("With tax code BR:", "1 of 3 slips change", "1 cannot be worked out so", "1 are held", "−18.00"):
+        for text in (
+            "With tax code BR:",
+            "1 of 3 slips change",
+            "1 cannot be worked out so",
+            "paying nothing now: 1",
+            "−18.00",
+        ):
             assert text in html
         assert "More than the pay." in html
         assert words.reason({"code": "awaiting_clearance"}) in html

@@ -6,7 +6,18 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from paybill_stack import StackError, cli_agency, cli_calc, cli_demo, cli_import, cli_ops, cli_runs, cli_stack, cli_week
+from paybill_stack import (
+    StackError,
+    cli_agency,
+    cli_calc,
+    cli_demo,
+    cli_import,
+    cli_ops,
+    cli_runs,
+    cli_stack,
+    cli_week,
+    cli_what_if,
+)
 
 app = typer.Typer(
     name="paybill", help="Paybill on this machine.", no_args_is_help=True, pretty_exceptions_show_locals=False
@@ -21,6 +32,7 @@ app.add_typer(cli_runs.invoice_run, name="invoice-run")
 app.add_typer(cli_ops.dead_letters, name="dead-letters")
 app.add_typer(cli_ops.audit, name="audit")
 app.command("calc")(cli_calc.calc)
+app.command("what-if")(cli_what_if.what_if)
 
 
 @app.callback()
