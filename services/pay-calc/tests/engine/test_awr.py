@@ -70,6 +70,14 @@ class TestClock:
         past = AwrWeek("tick", assignment_would_run=False)
         assert run_clock([WORK] * 9 + [past] * 30 + [WORK]).weeks_counted == 10
 
+    def test_a_pattern_that_prevents_completion_is_a_recorded_decision(self) -> None:
+        weeks = [WORK] * 10 + [OTHER] * 7 + [WORK] * 3
+        assert not run_clock(weeks).qualified
+        decided = run_clock(weeks, completed_from=18)
+        assert (decided.qualified, decided.qualified_at) == (True, 18)
+        assert run_clock([*weeks, *[OTHER] * 7], completed_from=18).qualified_at is None
+        assert run_clock([WORK] * 14, completed_from=13) == run_clock([WORK] * 14)
+
     def test_an_excused_week_says_why(self) -> None:
         with pytest.raises(EngineError) as refused:
             run_clock([WORK, AwrWeek("excused")])

@@ -135,6 +135,17 @@ class TestSeveralJobs:
         apart = periods.aggregate(P26, jobs, connected, not_practicable=True)
         assert [each.employee_pence for each in apart] == [2064] * 3
 
+    def test_connected_sets_that_share_an_employer_are_one(self) -> None:
+        jobs = [
+            self.job("1", "E", 50000),
+            self.job("2", "G", 30000),
+            self.job("3", "F", 20000),
+            self.job("4", "H", 50000),
+        ]
+        connected = [frozenset({"F", "G"}), frozenset({"E", "F"}), frozenset({"H", "I"})]
+        added, alone = periods.aggregate(P26, jobs, connected)
+        assert (added.niable_pence, added.employee_pence, alone.employee_pence) == (100000, 5866, 2064)
+
     def test_the_shortest_period(self) -> None:
         (found,) = periods.aggregate(P26, [self.job("1", "E", 50000, "monthly"), self.job("2", "E", 1000)])
         assert found.frequency == "weekly"

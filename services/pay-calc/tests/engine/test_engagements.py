@@ -47,6 +47,7 @@ class TestSoleTrader:
             ({"controlled": None}, "control_not_decided", "controlled"),
             ({"personal_service": None}, "control_not_decided", "personal_service"),
             ({"evidence_ref": ""}, "evidence_missing", "evidence_ref"),
+            ({"verified_on": date(2026, 6, 13)}, "not_verified", "verified_on"),
             ({"construction_operations": None}, "construction_not_decided", "construction_operations"),
             ({"cis_status": None}, "not_verified", "verified_on"),
             ({"verified_on": None}, "not_verified", "verified_on"),

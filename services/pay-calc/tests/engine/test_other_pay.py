@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from pay_calc.domain.engine import family_pay, off_payroll, quote
+from pay_calc.domain.engine.attachments import AttachmentOrder
 from pay_calc.domain.engine.errors import EngineError
-from pay_calc.domain.engine.payslip import PayslipInput, PensionTerms
+from pay_calc.domain.engine.payslip import NetDeduction, PayslipInput, PensionTerms
 from pay_calc.domain.engine.trace import Trace, recompute
 from pay_calc.rates import parameters_for_year
 
@@ -92,10 +93,11 @@ class TestOffPayroll:
         )
 
     def test_no_loan_or_pension_is_operated(self) -> None:
-        full = replace(TEMPLATE, student_loan_plan="2", pension=PensionTerms("net_pay", 500, 300))
-        deemed = off_payroll.deem(full, 120000, 20000)
-        assert deemed.payslip is not None
-        assert (deemed.payslip.student_loan_pence, deemed.payslip.employee_pension_pence) == (0, 0)
+        full = replace(
+            TEMPLATE, student_loan_plan="2", postgrad_loan=True, pension=PensionTerms("net_pay", 500, 300), holiday="rolled_up",
+            attachments=(AttachmentOrder("order 1", "DEO", date(2026, 1, 5), 8000),), deductions=(NetDeduction("uniform", 500),),
+        )  # fmt: skip
+        assert off_payroll.deem(full, 120000, 20000) == off_payroll.deem(TEMPLATE, 120000, 20000)
 
     def test_nothing_left_to_deem(self) -> None:
         assert off_payroll.deem(TEMPLATE, 12000, 2000, 10000) == off_payroll.DeemedPayment(0, 12000, None)

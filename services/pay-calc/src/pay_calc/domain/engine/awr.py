@@ -54,12 +54,14 @@ class AwrClock:
         return self.weeks_counted >= QUALIFYING_WEEKS
 
 
-def run_clock(weeks: Sequence[AwrWeek], lenient_breaks: bool = False) -> AwrClock:
+def run_clock(weeks: Sequence[AwrWeek], lenient_breaks: bool = False, completed_from: int | None = None) -> AwrClock:
     """Count qualifying weeks.
 
     A break is a run of excused and other weeks. Up to six weeks pause the clock whatever their reasons; a longer one only where every
     week is excused and no sickness or jury spell in it is longer than 28 weeks. Otherwise the next counted week is the first.
     `lenient_breaks` counts only the other weeks of a mixed break against the six: the strict reading is the default, the choice a setting.
+    `completed_from`: index of the first week with equal treatment by a recorded decision that a pattern of assignments prevents completion
+    (reg. 9); nothing here infers one.
     """
     count, resets = 0, []
     qualified_at: int | None = None
@@ -70,6 +72,8 @@ def run_clock(weeks: Sequence[AwrWeek], lenient_breaks: bool = False) -> AwrCloc
         if week.new_role_in_writing:
             count, qualified_at, gap = 0, None, []
             resets.append(index)
+        if index == completed_from and count < QUALIFYING_WEEKS:
+            count, qualified_at = QUALIFYING_WEEKS, index
         counts = week.kind == "work" or (week.kind == "tick" and week.assignment_would_run)
         if not counts:
             gap.append(week)
@@ -79,7 +83,7 @@ def run_clock(weeks: Sequence[AwrWeek], lenient_breaks: bool = False) -> AwrCloc
             resets.append(index)
         gap = []
         count += 1
-        if count == QUALIFYING_WEEKS:
+        if count == QUALIFYING_WEEKS and qualified_at is None:
             qualified_at = index + 1
     if gap and not _pauses(gap, lenient_breaks):
         return AwrClock(0, None, tuple(resets), False)

@@ -265,8 +265,9 @@ def aggregate(
     trace: Trace | None = None,
 ) -> tuple[AggregatedNic, ...]:
     """One National Insurance calculation for all of a worker's jobs with one employer, and with employers that carry on business in
-    association (`connected`: sets of employer references), unless a recorded decision says that adding across employers is not practicable
-    (jobs with one employer are always added). The shortest period is taken; shares follow pay, pennies by largest remainder.
+    association (`connected`: sets of employer references; sets that share one are joined), unless a recorded decision says that adding
+    across employers is not practicable (jobs with one employer are always added). The shortest period is taken; shares follow pay,
+    pennies by largest remainder.
 
     Jobs of one calculation with different letters are refused. With a trace: one employee node for each calculation, in order.
     Source: Contributions Regulations 2001 regs 6, 14 and 15; NIM10000 to NIM10012.
@@ -275,10 +276,8 @@ def aggregate(
     for job in jobs:
         if job.niable_pence < 0:
             raise EngineError("negative_pay", f"Job {job.job_ref} holds negative pay.", "jobs")
-        together = frozenset({job.employer_ref})
-        for group in () if not_practicable else connected:
-            if job.employer_ref in group:
-                together |= group
+        alone = frozenset({job.employer_ref})
+        together = alone if not_practicable else _associated(alone, connected)
         groups.setdefault(together, []).append(job)
     results: list[AggregatedNic] = []
     for members in groups.values():
@@ -306,6 +305,12 @@ def aggregate(
             )
         )
     return tuple(results)
+
+
+def _associated(employers: frozenset[str], connected: Sequence[frozenset[str]]) -> frozenset[str]:
+    """All employers that sets which share one join together."""
+    joined = employers.union(*(group for group in connected if group & employers))
+    return joined if joined == employers else _associated(joined, connected)
 
 
 def share_out(pence: int, weights: Sequence[int]) -> tuple[int, ...]:

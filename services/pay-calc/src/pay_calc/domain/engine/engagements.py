@@ -83,7 +83,7 @@ def sole_trader(parameters: YearParameters, facts: SoleTraderFacts, payday_on: d
 
 
 def _cis(parameters: YearParameters, facts: SoleTraderFacts, payday_on: date) -> EngagementDecision:
-    if facts.cis_status is None or facts.verified_on is None:
+    if facts.cis_status is None or facts.verified_on is None or facts.verified_on > payday_on:
         raise EngineError("not_verified", "Verify the subcontractor with HMRC before the first payment.", "verified_on")
     first_year = int(tax_year_of(payday_on)[:4]) - 2
     known_from = max(facts.verified_on, facts.last_paid_on or facts.verified_on)

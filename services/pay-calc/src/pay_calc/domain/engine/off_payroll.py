@@ -24,8 +24,8 @@ def deem(
 ) -> DeemedPayment:
     """Tax and Class 1 on the invoice less VAT, materials and, if chosen, deductible expenses.
 
-    No loans, pension or holiday are operated, and employer NIC may not come out of the fee; `template` carries the code (usually
-    BR), letter, dates and to-date figures.
+    No loans, pension, holiday, attachment orders or other deductions are operated, and employer NIC may not come out of the fee;
+    `template` carries the code (usually BR), letter, dates and to-date figures.
     """
     if min(invoice_pence, vat_pence, materials_pence, expenses_pence) < 0 or vat_pence > invoice_pence:
         raise EngineError(
@@ -48,6 +48,9 @@ def deem(
             postgrad_loan=False,
             pension=None,
             minimum_wage=None,
+            attachments=(),
+            deductions=(),
+            director=None,
         )
     )
     return DeemedPayment(deemed, invoice_pence - slip.tax_pence - slip.employee_nic_pence, slip)
