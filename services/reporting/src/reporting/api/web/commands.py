@@ -329,6 +329,7 @@ async def system_command(request: Request, name: str) -> Response:
         if not number.isascii() or not number.isdigit() or len(number) > 18:
             raise Problem(422, "invalid_request", "The form names no dead letter.", hint="Reload the page.")
         path = f"/v1/ops/dead-letters/{number}/{name}"
+        body = {"reason": form.get("reason", "")} if name == "discard" else {}
     elif name == "resume":
         path, body = "/v1/ops/consumer/resume", {}
     else:
@@ -351,7 +352,6 @@ def _said(name: str, answer: Mapping[str, Any]) -> tuple[str, str]:
     if name == "resume":
         return "done", "The consumer reads again."
     handled = show.count(answer.get("handled") if isinstance(answer.get("handled"), int) else 0)
-        body = {"reason": form.get("reason", "")} if name == "discard" else {}
     if answer.get("dead_letter_id") is not None:
         return "blocked", f"Handled {handled}, then one failed again: {answer.get('error') or 'see below'}"
     return (
