@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tracemalloc
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from hypothesis import strategies as st
 
 from pay_calc.calculator_cli import MAX_LINE_BYTES, run_calc
 from pay_calc.domain.calculator import KINDS, calculate
+from pay_calc.domain.engine.parameters import YearBook
+from pay_calc.rates import year_book
 
 DOCUMENT = Path(__file__).parents[4] / "docs" / "calculator.md"
 
@@ -186,6 +189,51 @@ def test_bad_input_is_refused_with_its_field(kind: str, change: dict[str, Any], 
     error = ask(kind, GOOD[kind] | change)["error"]
     assert (error["code"], error["field"]) == (code, field)
     assert len(error["message"]) > 20
+
+
+@pytest.mark.parametrize(
+    ("frequency", "periods"),
+    [("weekly", (1, 2, 52, 53)), ("fortnightly", (2, 52, 54)), ("four_weekly", (4, 52, 56)), ("monthly", tuple(range(1, 13)))],
+)  # fmt: skip
+@pytest.mark.parametrize("tax_year", ["2025-26", "2026-27"])
+def test_a_payslip_of_any_period_takes_that_period_s_tax(
+    frequency: str, periods: tuple[int, ...], tax_year: str
+) -> None:
+    for period in periods:
+        common = {"tax_code": "S1257L", "frequency": frequency, "tax_period": period, "previous_taxable_pay": "900.00",
+                  "previous_tax": "12.40"}  # fmt: skip
+        slip = ask("payslip", common | {"gross": "3210.99", "ni_letter": "A", "pension": None}, tax_year)["result"]
+        paye = ask("paye", common | {"taxable_pay": "3210.99"}, tax_year)["result"]
+        nic = ask("nic", {"frequency": frequency, "letter": "A", "niable_pay": "3210.99"}, tax_year)["result"]
+        assert (slip["tax"], slip["employee_nic"], slip["employer_nic"]) == (
+            paye["tax"],
+            nic["employee_nic"],
+            nic["employer_nic"],
+        )
+
+
+class TestKindsThatNeedNoYear:
+    KINDS = ("holiday_rolled_up", "holiday_accrual", "cis", "late_payment")
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_while_every_known_year_agrees(self, kind: str) -> None:
+        assert ask(kind, GOOD[kind], None)["result"] == EXPECTED[kind]
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_not_once_they_differ(self, kind: str) -> None:
+        years = dict(year_book().years)
+        years["2026-27"] = replace(years["2026-27"], holiday_rolled_up_bp=1300)
+        asked = {"id": "1", "kind": kind, "inputs": GOOD[kind]}
+        error: Any = calculate(asked, YearBook(years))["error"]
+        assert (error["code"], error["field"]) == ("missing_field", "tax_year")
+        none: Any = calculate(asked, YearBook({}))["error"]
+        assert none["code"] == "unknown_tax_year"
+
+
+def test_a_list_has_a_limit() -> None:
+    steps = [GOOD["paye_sequence"]["steps"][0]] * 401
+    assert ask("paye_sequence", {"frequency": "weekly", "steps": steps})["error"]["code"] == "list_too_long"
+    assert "result" in ask("paye_sequence", {"frequency": "weekly", "steps": steps[:400]})
 
 
 OPTIONAL = {

@@ -85,6 +85,17 @@ class TestOnThePayslip:
         slip, taken = deductions.payslip_with_recovery(SLIP, [item("advance", 100000)])
         assert (slip.net_pence, slip.nmw.status, taken[0].taken_pence) == (0, "pass", before.net_pence)
 
+    def test_pay_without_hours_has_all_of_itself_as_headroom(self) -> None:
+        bonus = replace(
+            SLIP, pay_lines=(replace(SLIP.pay_lines[0], minutes=0, amount_pence=30000, amount_is_final=True),)
+        )
+        slip, taken = deductions.payslip_with_recovery(bonus, [item("agreed", 50000)])
+        assert (taken[0].taken_pence, taken[0].limited_by, slip.net_pence) == (
+            slip.other_deductions_pence,
+            "net_pay",
+            0,
+        )
+
     def test_headroom(self) -> None:
         assert deductions.minimum_wage_headroom(SLIP, calculate_payslip(SLIP).nmw) == 1160
         unknown = replace(SLIP, period_from=None)

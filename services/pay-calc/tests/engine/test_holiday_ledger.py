@@ -49,6 +49,11 @@ class TestLedger:
         with pytest.raises(EngineError):
             holiday_ledger.accrue_absence(P26, DAY, 7, [])
 
+    def test_negative_hours(self) -> None:
+        with pytest.raises(EngineError) as refused:
+            holiday_ledger.accrue_period(P26, DAY, -1)
+        assert refused.value.code == "negative_hours"
+
     def test_taking_leave(self) -> None:
         entries = [LeaveEntry(DAY, "accrued", 600, 6000000)]
         taken = holiday_ledger.take(entries, DAY, 480, "request 4")

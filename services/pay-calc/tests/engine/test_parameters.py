@@ -264,5 +264,8 @@ class TestSickSpells:
     def test_refusals(self) -> None:
         with pytest.raises(EngineError, match="order"):
             self.treatments((date(2026, 6, 2), date(2026, 6, 1)))
+        for none in (frozenset(), frozenset({7})):
+            with pytest.raises(EngineError, match="qualifying day"):
+                ssp.days_of([], none, self.YEARS)
         with pytest.raises(EngineError, match="2027"):
             self.treatments((date(2027, 4, 6), date(2027, 4, 7)))

@@ -190,6 +190,11 @@ class TestMinimumWageOnASlip:
         result = slip(hours(2400, "12.71"), deductions=(NetDeduction("uniform", 500),), **self.FACTS)
         assert (result.nmw.status, result.nmw.shortfall_pence, result.other_deductions_pence) == ("fail", 500, 500)
 
+    def test_a_fixed_amount_for_hours_counts_as_it_stands(self) -> None:
+        day = replace(fixed(10168), minutes=480, nmw_counts=True)
+        assert slip(day, **self.FACTS).nmw.surplus_pence == 0
+        assert slip(replace(day, amount_pence=10167), **self.FACTS).nmw.shortfall_pence == 1
+
     def test_holiday_pay_does_not_count(self) -> None:
         assert slip(hours(2400, "12.00"), holiday="rolled_up", **self.FACTS).nmw.status == "fail"
 
@@ -306,6 +311,10 @@ class TestEmployer:
         assert employer.employment_allowance_used(P26, 500000) == 500000
         assert employer.employment_allowance_used(P26, 5000000) == 1050000
         assert employer.employment_allowance_used(P26, 5000000, 1000000) == 50000
+        assert employer.employment_allowance_used(P26, 5000000, 1050000) == 0
+        with pytest.raises(EngineError) as refused:
+            employer.employment_allowance_used(P26, 5000000, 1050001)
+        assert refused.value.code == "allowance_exceeded"
 
 
 class TestNetToGross:
@@ -330,6 +339,11 @@ class TestNetToGross:
             found = gross_for_net(template, target)
             for gross in range(max(0, found.gross_pence - 3500), found.gross_pence):
                 assert calculate_payslip(replace(template, pay_lines=(fixed(gross),))).net_pence < target
+
+    def test_a_pension_that_leaves_nothing_to_search_on(self) -> None:
+        with pytest.raises(EngineError) as refused:
+            gross_for_net(replace(self.TEMPLATE, pension=PensionTerms("net_pay", 2700)), 30000)
+        assert (refused.value.code, refused.value.field) == ("pension_too_high", "pension")
 
     def test_orders_are_refused(self) -> None:
         order = AttachmentOrder("order 1", "DEO", date(2026, 1, 5), 8000, 20000)

@@ -323,6 +323,7 @@ class TestPension:
     @pytest.mark.parametrize(
         ("born", "reached"),
         [
+            (date(1940, 2, 29), date(2006, 2, 28)),
             (date(1955, 5, 1), date(2021, 5, 1)),
             (date(1960, 4, 5), date(2026, 4, 5)),
             (date(1960, 4, 6), date(2026, 5, 6)),
@@ -337,6 +338,11 @@ class TestPension:
     )
     def test_state_pension_age(self, born: date, reached: date) -> None:
         assert state_pension_on(born) == reached
+
+    def test_a_birth_in_the_future(self) -> None:
+        with pytest.raises(EngineError) as refused:
+            pension.assess(P26, "weekly", date(2026, 4, 11), date(2026, 4, 10), 1)
+        assert refused.value.field == "birth_on"
 
 
 class TestStatutoryPayAndHoliday:
