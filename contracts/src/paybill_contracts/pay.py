@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from typing import ClassVar, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime
 
 from paybill_contracts.base import Code, EventData, Gbp, Minutes, Model, PayBasis, Reason, WorkerKeyed
+
+_NOTHING = Decimal(0)
 
 
 class PayCharge(Model):
@@ -58,6 +61,8 @@ class PayFigures(WorkerKeyed):
     engine_version: Code
     parameter_version: Code
     charges: tuple[PayCharge, ...]
+    statutory_pay_gbp: Gbp = _NOTHING
+    """Part of gross: statutory sick and family pay, which no charge line carries. From minor version 1."""
 
     def subject(self) -> str:
         return str(self.payslip_id)
@@ -67,6 +72,7 @@ class PayCalculated(PayFigures):
     """The draft for a worker and period changed. It replaces the earlier draft by `revision`."""
 
     TYPE: ClassVar[str] = "paybill.pay.calculated.v1"
+    MINOR: ClassVar[int] = 1
     TOPIC: ClassVar[str] = "paybill.pay"
 
 
@@ -74,6 +80,7 @@ class PayFinalised(PayFigures):
     """A pay run closed with this result; it never changes again."""
 
     TYPE: ClassVar[str] = "paybill.pay.finalised.v1"
+    MINOR: ClassVar[int] = 1
     TOPIC: ClassVar[str] = "paybill.pay"
 
     pay_run_id: UUID

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 import pay_calc
-from pay_calc.api import attachments, calculations, pay_runs, payment_files, payslips, profiles, replays, what_if
+from pay_calc.api import (
+    attachments,
+    calculations,
+    pay_runs,
+    payment_files,
+    payslips,
+    profiles,
+    replays,
+    statutory,
+    what_if,
+)
 from pay_calc.closing import keep_closing
 from pay_calc.replaying import keep_replaying
 from pay_calc.store.tables import metadata
@@ -21,6 +31,7 @@ SPEC = ServiceSpec(
     routers=(
         profiles.router,
         attachments.router,
+        statutory.router,
         pay_runs.own_transactions,
         pay_runs.router,
         payment_files.router,

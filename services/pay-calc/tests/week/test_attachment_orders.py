@@ -81,7 +81,7 @@ async def test_it_is_on_the_document_on_the_bus_in_the_explanation_and_in_a_repl
     [told] = await world.emitted("paybill.pay.finalised.v1")
     assert told["other_deductions_gbp"] == "80.00"
     explained = await world.get(f"payslips/{slip['payslip_id']}/explanation")
-    assert "DEO CMS-TEST-17" in explained["words"]
+    assert "DEO CMS-TEST-17" in str(explained["tree"])
     assert explained["inputs"]["attachments"][0]["normal_pence"] == 8000
     assert (await world.send("POST", f"pay-runs/{slip['pay_run_id']}/replay"))["agrees"] is True
     del inputs["attachments"]
@@ -112,7 +112,7 @@ async def test_an_order_without_a_table_holds_its_worker_until_its_amount_is_ent
     await world.close(WEEK)
     slip = await world.slip(worker_id=worker, week_ending="2026-04-05")
     assert [(taken["deducted_gbp"], taken["by_hand"]) for taken in slip["attachments"]] == [("45.00", True)]
-    words = (await world.get(f"payslips/{slip['payslip_id']}/explanation"))["words"]
+    words = str((await world.get(f"payslips/{slip['payslip_id']}/explanation"))["tree"])
     assert "entered by hand from the order" in words
     document, _ = await _document(world, slip)
     assert document.deductions[-1].note == "order LB-TEST-9, entered by hand"

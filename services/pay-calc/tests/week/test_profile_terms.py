@@ -40,7 +40,7 @@ async def test_salary_sacrifice_comes_off_gross_and_is_the_employers_contributio
     assert (told["other_deductions_gbp"], told["employer_pension_gbp"]) == ("40.00", "19.20")
     replayed = await world.send("POST", f"pay-runs/{slip['pay_run_id']}/replay")
     assert replayed["agrees"] is True
-    words = (await world.get(f"payslips/{slip['payslip_id']}/explanation"))["words"]
+    words = str((await world.get(f"payslips/{slip['payslip_id']}/explanation"))["tree"])
     assert "Salary sacrifice" in words
 
 

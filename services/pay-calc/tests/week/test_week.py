@@ -339,7 +339,7 @@ async def test_the_preview_lists_what_to_look_at(world: Any) -> None:
     }
     for worker in (poor, long, waits):
         await world.profile(worker)
-    await world.profile(odd, director=True, sort_code=None, account_number=None)
+    await world.profile(odd, ni_letter="F", sort_code=None, account_number=None)
     await world.tell(*(sheet.approved() for sheet in sheets.values()))
     await world.tell(*(sheets[worker].cleared() for worker in (poor, long, unknown, odd)))
     await world.tell(world.cut_off(*sheets.values()))

@@ -55,9 +55,10 @@ class HeldOut(BaseModel):
 
 
 class LineOut(BaseModel):
-    """One printed line: units of a placement, element and rate, rounded once. `correction`: takes back what was paid."""
+    """One printed line: units of a placement, element and rate, rounded once. `correction`: takes back what was paid. Statutory pay has no
+    placement."""
 
-    placement_id: UUID
+    placement_id: UUID | None
     placement: str | None
     week_ending: date
     element: str
@@ -247,7 +248,7 @@ async def get_payslip(
     inp = await slip_input(tx, agency_id=agency_id, row=row) if row.pay_basis == "paye" else None
     lines = result.get("lines", [])
     placements = await people.placements_on_paper(
-        tx, agency_id=agency_id, placements=[UUID(line["placement_id"]) for line in lines]
+        tx, agency_id=agency_id, placements=[UUID(line["placement_id"]) for line in lines if line["placement_id"]]
     )
     to_date = load_json(row.to_date)
     return PayslipDetail(
@@ -365,8 +366,8 @@ def _common(row: Any, workers: dict[UUID, tuple[str | None, str | None]], payees
 
 def _line(line: dict[str, Any], placements: dict[UUID, str]) -> LineOut:
     return LineOut(
-        placement_id=UUID(line["placement_id"]),
-        placement=placements.get(UUID(line["placement_id"])),
+        placement_id=line["placement_id"],
+        placement=None if line["placement_id"] is None else placements.get(UUID(line["placement_id"])),
         week_ending=date.fromisoformat(line["week_ending"]),
         element=line["element"],
         rate_code=line["rate_code"],

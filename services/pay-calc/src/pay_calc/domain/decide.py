@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -18,8 +19,9 @@ from pay_calc.domain.engine.directors import weeks_from_appointment
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.pay_dates import DAY, WEEK, payday_of, period_to_of
 from pay_calc.domain.profiles import Directorship, Profile, code_with_basis
-from pay_calc.domain.standing import Attachment, Order
 from pay_calc.domain.slips import SUPPLIED, Charge, Employee, SlipInput, SlipResult, reversal_of
+from pay_calc.domain.standing import Attachment, Order
+from pay_calc.domain.statutory import StatutoryPay
 
 Reason = Mapping[str, Any]
 """`code`, and where known `blocks`, `requirement`, `subject_id`, `expires_at`: as on the wire."""
@@ -113,13 +115,16 @@ class Worker:
     """By tax year and employment number."""
     history: list[PaidSlip] = field(default_factory=list)
     """Finalised payslips; read for directors only."""
+    statutory: tuple[StatutoryPay, ...] = ()
+    """Weeks of statutory pay that no finalised payslip has paid."""
     orders: tuple[Order, ...] = ()
     """Attachment orders, ended ones too."""
 
 
 @dataclass(slots=True)
 class Slip:
-    """A payslip or self-bill to be: `inp` and `result` None when everything in it is held."""
+    """A payslip or self-bill to be: `inp` and `result` None when everything in it is held. `statutory` is paid beside the timesheets,
+    `statutory_held` waits."""
 
     period_to: date
     pay_basis: str
@@ -127,6 +132,8 @@ class Slip:
     payday_on: date
     paid: list[Version] = field(default_factory=list)
     held: list[tuple[Version, tuple[Reason, ...]]] = field(default_factory=list)
+    statutory: list[StatutoryPay] = field(default_factory=list)
+    statutory_held: list[tuple[StatutoryPay, tuple[Reason, ...]]] = field(default_factory=list)
     inp: SlipInput | None = None
     result: SlipResult | None = None
 
@@ -139,25 +146,45 @@ def decide(worker: Worker, agency: Agency, calculate: Calculate, tax_year_of: Ca
     """The slips of one worker's open periods, the earliest period first."""
     slips: dict[tuple[date, str, str], Slip] = {}
     for version, period_to in _assigned(worker, agency):
-        key = (period_to, version.pay_basis, str(version.payee_id or ""))
-        slip = slips.get(key)
-        if slip is None:
-            closing = agency.closing
-            payday = (
-                closing.payday_on
-                if closing is not None and closing.period_to == period_to
-                else payday_of(period_to - DAY, agency.payday_days_after)
-            )
-            slip = slips[key] = Slip(period_to, version.pay_basis, version.payee_id, payday)
+        slip = _slip(slips, agency, period_to, version.pay_basis, version.payee_id)
         reasons = _reasons(worker, agency, version, late=period_to != period_to_of(version.week_ending))
         if reasons:
             slip.held.append((version, reasons))
         else:
             slip.paid.append(version)
+    shut = _shut(agency) if not worker.pending else agency.closed
+    lacking = _lacking(worker)
+    for week in sorted(worker.statutory, key=lambda each: (each.week_ending, each.dates, each.record_id)):
+        slip = _slip(slips, agency, _first_open(week.week_ending, shut), "paye", None)
+        if lacking:
+            slip.statutory_held.append((week, lacking))
+        else:
+            slip.statutory.append(week)
     ordered = [slips[key] for key in sorted(slips)]
     for slip in ordered:
         _work(worker, agency, slip, calculate, tax_year_of)
     return ordered
+
+
+def _slip(
+    slips: dict[tuple[date, str, str], Slip], agency: Agency, period_to: date, pay_basis: str, payee_id: UUID | None
+) -> Slip:
+    """The slip of a period, basis and payee, made when it is first needed."""
+    key = (period_to, pay_basis, str(payee_id or ""))
+    if key not in slips:
+        closing = agency.closing
+        payday = (
+            closing.payday_on
+            if closing is not None and closing.period_to == period_to
+            else payday_of(period_to - DAY, agency.payday_days_after)
+        )
+        slips[key] = Slip(period_to, pay_basis, payee_id, payday)
+    return slips[key]
+
+
+def _shut(agency: Agency) -> frozenset[date]:
+    """Periods that are closed, or that a run is closing."""
+    return agency.closed if agency.closing is None else agency.closed | {agency.closing.period_to}
 
 
 def _assigned(worker: Worker, agency: Agency) -> list[tuple[Version, date]]:
@@ -165,23 +192,22 @@ def _assigned(worker: Worker, agency: Agency) -> list[tuple[Version, date]]:
     by_timesheet: dict[UUID, list[Version]] = defaultdict(list)
     for version in worker.versions:
         by_timesheet[version.timesheet_id].append(version)
-    closing = agency.closing
-    shut = agency.closed | ({closing.period_to} if closing is not None else set())
+    closing, shut = agency.closing, _shut(agency)
     found = []
     for versions in by_timesheet.values():
         versions.sort(key=lambda version: version.version)
         if closing is not None and worker.pending:
             known = [version for version in versions if version.applied_no < closing.cut_off_no]
-            if known and _first_open(known[-1], agency.closed) == closing.period_to:
+            if known and _first_open(known[-1].week_ending, agency.closed) == closing.period_to:
                 found.append((known[-1], closing.period_to))
                 continue
-        found.append((versions[-1], _first_open(versions[-1], shut)))
+        found.append((versions[-1], _first_open(versions[-1].week_ending, shut)))
     found.sort(key=lambda pair: (pair[1], pair[0].week_ending, str(pair[0].timesheet_id)))
     return found
 
 
-def _first_open(version: Version, shut: frozenset[date] | set[date]) -> date:
-    period_to = period_to_of(version.week_ending)
+def _first_open(week_ending: date, shut: frozenset[date]) -> date:
+    period_to = period_to_of(week_ending)
     while period_to in shut:
         period_to += WEEK
     return period_to
@@ -204,14 +230,7 @@ def _reasons(worker: Worker, agency: Agency, version: Version, *, late: bool) ->
     if version.pay_basis != "paye":
         reasons.append({"code": "unsupported_pay_basis"})
         return tuple(reasons)
-    subject = str(worker.worker_id)
-    profile = worker.profile
-    if profile is None:
-        reasons.append({"code": "missing_pay_profile", "subject_id": subject})
-    else:
-        if not profile.has_bank:
-            reasons.append({"code": "missing_bank_details", "subject_id": subject})
-        reasons.extend({"code": code, "subject_id": subject} for code in profile.unsupported(orders=len(worker.orders)))
+    reasons.extend(_lacking(worker))
     if late and agency.late_pay is None:
         reasons.append({"code": "late_pay_rule_not_set"})
     elif late and agency.late_pay != "with_current_pay":
@@ -219,27 +238,66 @@ def _reasons(worker: Worker, agency: Agency, version: Version, *, late: bool) ->
     return tuple(reasons)
 
 
+def _lacking(worker: Worker) -> tuple[Reason, ...]:
+    """What the worker's profile lacks to be paid on PAYE."""
+    subject = str(worker.worker_id)
+    profile = worker.profile
+    if profile is None:
+        return ({"code": "missing_pay_profile", "subject_id": subject},)
+    codes = [] if profile.has_bank else ["missing_bank_details"]
+    return tuple(
+        {"code": code, "subject_id": subject} for code in codes + profile.unsupported(orders=len(worker.orders))
+    )
+
+
 def _work(worker: Worker, agency: Agency, slip: Slip, calculate: Calculate, tax_year_of: Callable[[date], str]) -> None:
-    """Calculate what is not held. What the engine refuses is held with its reason; a correction that exceeds the pay waits."""
-    while slip.paid:
-        try:
-            slip.inp = _input(worker, agency, slip, tax_year_of)
-            if not slip.inp.charges:
-                slip.inp = None
-                return
-            slip.result = calculate(slip.inp)
-        except EngineError as error:
-            refused: Reason = {"code": error.code}
-        else:
-            if slip.result.figures["net_pence"] >= 0 and slip.result.figures["gross_pence"] >= 0:
-                return
-            refused = {"code": "negative_pay"}
-        slip.inp = slip.result = None
+    """Calculate what is not held. What the engine refuses is held with its reason; a correction that exceeds the pay waits. Statutory pay
+    never makes hours wait that can be paid without it, nor hours statutory pay."""
+    attempt = partial(_attempt, worker, agency, slip, calculate, tax_year_of)
+    while slip.paid or slip.statutory:
+        refused = attempt()
+        if refused is None:
+            return
         corrections = [version for version in slip.paid if worker.paid.get(version.timesheet_id)]
-        waits = corrections if refused["code"] == "negative_pay" and corrections else slip.paid
-        slip.held.extend((version, (refused,)) for version in waits)
-        gone = {version.timesheet_id for version in waits}
-        slip.paid = [version for version in slip.paid if version.timesheet_id not in gone]
+        if refused["code"] == "negative_pay" and corrections:
+            _hold(slip, corrections, refused)
+        elif slip.paid and slip.statutory:
+            aside, slip.statutory = slip.statutory, []
+            alone = attempt()
+            if alone is None:
+                slip.statutory_held.extend((week, (refused,)) for week in aside)
+                return
+            _hold(slip, slip.paid, alone)
+            slip.statutory = aside
+        else:
+            _hold(slip, slip.paid, refused)
+            slip.statutory_held.extend((week, (refused,)) for week in slip.statutory)
+            slip.statutory = []
+
+
+def _hold(slip: Slip, waits: Sequence[Version], reason: Reason) -> None:
+    slip.held.extend((version, (reason,)) for version in waits)
+    gone = {version.timesheet_id for version in waits}
+    slip.paid = [version for version in slip.paid if version.timesheet_id not in gone]
+
+
+def _attempt(
+    worker: Worker, agency: Agency, slip: Slip, calculate: Calculate, tax_year_of: Callable[[date], str]
+) -> Reason | None:
+    """Work the slip; None when that went well or there is nothing to pay, otherwise why not."""
+    try:
+        slip.inp = _input(worker, agency, slip, tax_year_of)
+        if not slip.inp.charges and not slip.inp.statutory:
+            slip.inp = None
+            return None
+        slip.result = calculate(slip.inp)
+    except EngineError as error:
+        slip.inp = slip.result = None
+        return {"code": error.code}
+    if slip.result.figures["net_pence"] >= 0 and slip.result.figures["gross_pence"] >= 0:
+        return None
+    slip.inp = slip.result = None
+    return {"code": "negative_pay"}
 
 
 def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[date], str]) -> SlipInput:
@@ -254,9 +312,7 @@ def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[da
     attachments: tuple[Attachment, ...] = ()
     if slip.pay_basis == "paye" and worker.profile is not None:
         attachments = tuple(
-            found
-            for order in worker.orders
-            if (found := order.on(slip.payday_on, slip.period_to - DAY)) is not None
+            found for order in worker.orders if (found := order.on(slip.payday_on, slip.period_to - DAY)) is not None
         )
         employee = _employee(worker.profile, worker, slip.payday_on, tax_year_of)
     return SlipInput(
@@ -269,6 +325,7 @@ def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[da
         employee=employee,
         levy_payer=agency.levy_payer and slip.pay_basis == "paye",
         attachments=attachments,
+        statutory=tuple(slip.statutory),
     )
 
 

@@ -29,7 +29,9 @@ from pay_calc.domain.engine.payslip import (
 from pay_calc.domain.engine.trace import Node, Trace
 from pay_calc.domain.shares import largest_remainder
 from pay_calc.domain.standing import Attachment, attachment_of
+from pay_calc.domain.statutory import StatutoryPay, explained, statutory_of
 
+_NOUGHT = Decimal(0)
 PayBasis = Literal["paye", "umbrella", "limited", "cis"]
 SUPPLIED: frozenset[str] = frozenset({"umbrella", "limited"})
 
@@ -195,6 +197,7 @@ class SlipInput:
     employee: Employee | None = None
     levy_payer: bool = False
     attachments: tuple[Attachment, ...] = ()
+    statutory: tuple[StatutoryPay, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -207,6 +210,7 @@ class SlipInput:
             "employee": None if self.employee is None else self.employee.as_json(),
             "levy_payer": self.levy_payer,
             **({"attachments": [each.as_json() for each in self.attachments]} if self.attachments else {}),
+            **({"statutory": [each.as_json() for each in self.statutory]} if self.statutory else {}),
         }
 
 
@@ -222,6 +226,7 @@ def input_of(raw: Mapping[str, Any]) -> SlipInput:
         employee=None if raw["employee"] is None else employee_of(raw["employee"]),
         levy_payer=raw["levy_payer"],
         attachments=tuple(attachment_of(each) for each in raw.get("attachments", ())),
+        statutory=tuple(statutory_of(each) for each in raw.get("statutory", ())),
     )
 
 
@@ -254,7 +259,8 @@ class SlipResult:
     deductions hold the attachments.
 
     `attachments`: for each order: order_id, reference, kind, deducted_pence, shortfall_pence (carried to the next payslip), by_hand,
-    left_pence (still owed; None: no total). `lines` are what is printed, `charges` one entry for each charge of the input, in its order: (its share, the penny that
+    left_pence (still owed; None: no total). `lines` are what is printed, `charges` one entry for each charge of the input, in its
+    order: (its share, the penny that
     summing moved), both pence.
     """
 
@@ -321,7 +327,7 @@ def _paye(
     trace: Trace | None,
 ) -> SlipResult:
     parameters = years.on(inp.payday_on)
-    lines = _engine_lines(inp)
+    lines = _engine_lines(inp) + _statutory_lines(inp, years)
     result = calculate_payslip(
         PayslipInput(
             parameters=parameters,
@@ -337,7 +343,7 @@ def _paye(
             holiday="rolled_up" if any(charge.holiday for charge in inp.charges) else "none",
             student_loan_plan=employee.student_loan_plan,
             postgrad_loan=employee.postgrad_loan,
-            pension=_pension(employee.pension, inp.charges),
+            pension=_pension(employee.pension, inp),
             birth_on=employee.birth_on,
             apprentice=employee.apprentice,
             director=None if employee.director is None else DirectorTerms(**employee.director),
@@ -363,10 +369,13 @@ def _paye(
             "tax_to_date_pence": employee.tax_to_date_pence,
         }
     bands = (result.bands.at_lel_pence, result.bands.lel_to_pt_pence, result.bands.pt_to_uel_pence)
-    shown, shares = _shares(inp.charges, result.pay_lines)
+    work_lines = [line for line in result.pay_lines if line.sources[0] < len(inp.charges)]
+    shown, shares = _shares(inp.charges, work_lines)
+    if trace is not None and inp.statutory:
+        _explain_statutory(inp, result, years, trace)
     return SlipResult(
         figures=figures,
-        lines=shown,
+        lines=shown + _statutory_shown(inp, result),
         shares=shares,
         tax_year=result.tax_year,
         tax_period=result.tax_period,
@@ -417,6 +426,64 @@ def _expenses_alone(trace: Trace, expenses_pence: int) -> None:
             signs=(1,) * len(lines),
         )
     )
+
+
+def _statutory_lines(inp: SlipInput, years: YearBook) -> tuple[PayLineInput, ...]:
+    """Statutory pay as the engine takes it: fixed sums, no holiday pay on them, nothing for the minimum wage."""
+    return tuple(
+        PayLineInput(
+            placement_ref=f"week ending {each.week_ending}",
+            element=each.kind,
+            minutes=0,
+            units=Decimal(len(each.dates)),
+            rate_unit="day" if each.kind == "SSP" else "each",
+            pay_rate=_NOUGHT,
+            basic_pay_rate=_NOUGHT,
+            amount_pence=each.amount(years),
+            nmw_counts=False,
+            holiday_counts=False,
+            amount_is_final=True,
+        )
+        for each in inp.statutory
+    )
+
+
+def _statutory_of(inp: SlipInput, line: PayLineResult) -> list[StatutoryPay]:
+    return [inp.statutory[i - len(inp.charges)] for i in line.sources]
+
+
+def _statutory_shown(inp: SlipInput, result: PayslipResult) -> tuple[Mapping[str, Any], ...]:
+    """The printed lines of statutory pay. `placement_id` is None: no client asked for it."""
+    shown = []
+    for line in result.pay_lines:
+        if line.sources[0] >= len(inp.charges):
+            parts = _statutory_of(inp, line)
+            shown.append(
+                {
+                    "placement_id": None,
+                    "week_ending": parts[0].week_ending.isoformat(),
+                    "kind": "statutory",
+                    "element": line.element,
+                    "rate_code": line.element,
+                    "rate_unit": line.rate_unit,
+                    "minutes": 0,
+                    "units": str(sum(len(part.dates) for part in parts)),
+                    "pay_rate": "0",
+                    "amount_pence": line.amount_pence,
+                    "correction": False,
+                }
+            )
+    return tuple(shown)
+
+
+def _explain_statutory(inp: SlipInput, result: PayslipResult, years: YearBook, trace: Trace) -> None:
+    """Put how each statutory amount was worked out under its line."""
+    root = trace.pop()
+    children = list(root.children)
+    for index, line in enumerate(result.pay_lines):
+        if line.sources[0] >= len(inp.charges):
+            children[index] = explained(_statutory_of(inp, line), years, children[index].label)
+    trace.push(replace(root, children=tuple(children)))
 
 
 def _supplied(inp: SlipInput, trace: Trace | None) -> SlipResult:
@@ -539,9 +606,9 @@ def _measure(charge: Charge) -> int:
     return int((charge.units or Decimal(0)).scaleb(4))
 
 
-def _pension(raw: Mapping[str, Any] | None, charges: Sequence[Charge]) -> PensionTerms | None:
+def _pension(raw: Mapping[str, Any] | None, inp: SlipInput) -> PensionTerms | None:
     """The terms; no pay, only expenses: nothing is sacrificed."""
     if raw is None:
         return None
-    earned = any(charge.kind != "expense" for charge in charges)
+    earned = inp.statutory or any(charge.kind != "expense" for charge in inp.charges)
     return PensionTerms(**(raw if earned else {**raw, "sacrifice_pence": 0}))

@@ -13,7 +13,7 @@ from uuid import UUID
 from pay_calc.domain.decide import AWAITING, Agency, Closing, PaidCharge, PaidSlip, ToDate, Version, Worker
 from pay_calc.domain.profiles import Directorship, Profile
 from pay_calc.domain.slips import Charge, charge_of
-from pay_calc.store import standing
+from pay_calc.store import standing, statutory
 from paybill_common.db import Tx
 from paybill_common.money import to_pence
 from paybill_contracts.invoicing import SelfBillIssued
@@ -287,6 +287,9 @@ async def load(tx: Tx, keys: Sequence[Key]) -> Facts:
     for key, orders in (await standing.orders_of(tx, keys)).items():
         if key in workers:
             workers[key].orders = tuple(orders)
+    for key, weeks in (await statutory.open_weeks(tx, keys)).items():
+        if key in workers:
+            workers[key].statutory = tuple(weeks)
     if any(agency.closing is not None for agency in agencies.values()):
         pending = await tx.execute(
             f"SELECT p.agency_id, p.worker_id FROM pay_run_worker p WHERE {_AMONG.format(t='p')} AND p.outcome IS NULL",  # noqa: S608
@@ -485,12 +488,17 @@ async def _load_history(tx: Tx, workers: dict[Key, Worker]) -> None:
 async def open_workers(
     tx: Tx, *, agency_id: UUID, payees: Sequence[UUID] | None = None, workers: Sequence[UUID] | None = None
 ) -> list[Key]:
-    """Workers of an agency with a version that is not settled; only those paid through `payees`, or among `workers`, when given."""
+    """Workers of an agency with a version or statutory pay that is not settled; only those paid through `payees`, or among `workers`, when
+    given."""
     found = await tx.execute(
         """
         SELECT DISTINCT worker_id FROM timesheet_version
         WHERE agency_id = :agency AND state = 'open'
           AND (CAST(:payees AS uuid[]) IS NULL OR payee_id = ANY(CAST(:payees AS uuid[])))
+          AND (CAST(:workers AS uuid[]) IS NULL OR worker_id = ANY(CAST(:workers AS uuid[])))
+        UNION
+        SELECT worker_id FROM statutory_week
+        WHERE agency_id = :agency AND state = 'open' AND CAST(:payees AS uuid[]) IS NULL
           AND (CAST(:workers AS uuid[]) IS NULL OR worker_id = ANY(CAST(:workers AS uuid[])))
         ORDER BY worker_id
         """,

@@ -15,9 +15,9 @@ async def totals(tx: Tx, *, agency_id: UUID, period_to: date) -> Any:
     """People, payslips and money of a period, drafts and final ones together."""
     found = await tx.execute(
         """
-        SELECT count(DISTINCT worker_id) FILTER (WHERE charges > 0) AS people,
-               count(*) FILTER (WHERE charges > 0 AND pay_basis = 'paye') AS payslips,
-               count(*) FILTER (WHERE charges > 0 AND pay_basis <> 'paye') AS self_bills,
+        SELECT count(DISTINCT worker_id) FILTER (WHERE result IS NOT NULL) AS people,
+               count(*) FILTER (WHERE result IS NOT NULL AND pay_basis = 'paye') AS payslips,
+               count(*) FILTER (WHERE result IS NOT NULL AND pay_basis <> 'paye') AS self_bills,
                coalesce(sum(gross_gbp), 0) AS gross_gbp, coalesce(sum(net_gbp), 0) AS net_gbp,
                coalesce(sum(cost_gbp), 0) AS cost_gbp, coalesce(sum(minutes), 0) AS minutes,
                coalesce(sum(jsonb_array_length(held)), 0) AS held_timesheets, coalesce(sum(held_minutes), 0) AS held_minutes
@@ -55,7 +55,7 @@ async def worth_a_look(tx: Tx, *, agency_id: UUID, period_to: date, minutes: int
                    s.result, jsonb_path_exists(s.result, '$.lines[*] ? (@.correction == true || @.week_ending < $first)',
                                                jsonb_build_object('first', CAST(s.period_from AS text))) AS late
             FROM payslip s {_NAMED}
-            WHERE s.agency_id = :agency AND s.period_to = :period AND s.charges > 0) AS slip
+            WHERE s.agency_id = :agency AND s.period_to = :period AND s.result IS NOT NULL) AS slip
         WHERE net_gbp <= 0 OR worked_minutes > :minutes OR nmw IN ('fail', 'not_tested') OR late
         ORDER BY worker_id, payslip_id LIMIT {ROWS_MAX}
         """,  # noqa: S608  constant text

@@ -335,7 +335,7 @@ async def page(
         f"""
         SELECT {_COLUMNS} FROM payslip
         WHERE agency_id = :agency
-          AND (charges > 0 OR jsonb_array_length(held) > 0)
+          AND (result IS NOT NULL OR jsonb_array_length(held) > 0)
           AND (CAST(:period_to AS date) IS NULL OR period_to = :period_to)
           AND (CAST(:worker AS uuid) IS NULL OR worker_id = :worker)
           AND (CAST(:run AS uuid) IS NULL OR pay_run_id = :run)

@@ -25,7 +25,7 @@ async def slips(
     found = await tx.execute(
         """
         SELECT payslip_id, worker_id, period_to, pay_basis, payee_id, state, result, inputs, held FROM payslip
-        WHERE agency_id = :agency AND (charges > 0 OR jsonb_array_length(held) > 0)
+        WHERE agency_id = :agency AND (result IS NOT NULL OR jsonb_array_length(held) > 0)
           AND (CAST(:period_to AS date) IS NULL OR period_to = :period_to)
           AND (CAST(:run AS uuid) IS NULL OR pay_run_id = :run)
           AND (CAST(:payslip AS uuid) IS NULL OR payslip_id = :payslip)

@@ -14,8 +14,9 @@ from uuid import UUID
 
 from pay_calc.domain.decide import totals_of
 from pay_calc.domain.pay_dates import banking_day_at_or_before, payday_of, period_to_of
+from pay_calc.domain.statutory import StatutoryPay
 from pay_calc.rates import parameters_on
-from pay_calc.store import facts, runs, slips, standing
+from pay_calc.store import facts, runs, slips, standing, statutory
 from pay_calc.store.facts import Key
 from pay_calc.usecases.recalculate import Drafted, figures_of, recalculate
 from paybill_common.db import Tx
@@ -136,6 +137,7 @@ async def _finalise(
     settled: list[tuple[UUID, int, UUID | None]] = []
     to_date: list[slips.ToDateRow] = []
     attached: list[standing.Taken] = []
+    statutory_paid: list[tuple[StatutoryPay, UUID]] = []
     for (_, worker_id), mine in drafted.items():
         ours = [draft for draft in mine if draft.slip.period_to == run.period_to]
         if str(worker_id) in parked:
@@ -145,8 +147,11 @@ async def _finalise(
             )
             continue
         outcome = "nothing_payable"
+        reason = None
         timesheets = minutes = 0
         for draft in ours:
+            if draft.slip.statutory_held:
+                reason = "statutory_pay_held"
             counted = totals_of(draft.slip.held)
             timesheets, minutes = timesheets + counted[0], minutes + counted[1]
             worked = draft.slip.result is not None
@@ -160,7 +165,8 @@ async def _finalise(
                 paid.extend(_paid(draft))
                 to_date.extend(_to_date(worker_id, draft))
                 attached.extend(_attached(draft))
-        outcomes.append((worker_id, outcome, None, timesheets, minutes))
+                statutory_paid.extend((week, draft.payslip_id) for week in draft.slip.statutory)
+        outcomes.append((worker_id, outcome, reason, timesheets, minutes))
     years = await slips.add_to_date(tx, agency_id=run.agency_id, rows=to_date)
     await slips.finalise(
         tx,
@@ -173,6 +179,7 @@ async def _finalise(
     await slips.insert_paid(tx, agency_id=run.agency_id, rows=paid)
     await slips.settle(tx, agency_id=run.agency_id, settled=settled)
     await standing.add_taken(tx, agency_id=run.agency_id, rows=attached)
+    await statutory.settle(tx, agency_id=run.agency_id, settled=statutory_paid)
     return outcomes
 
 

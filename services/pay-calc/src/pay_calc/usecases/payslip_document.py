@@ -47,6 +47,15 @@ _ORDERS = {
     "DEA": "Direct earnings attachment",
     "scottish_arrestment": "Earnings arrestment",
 }
+_STATUTORY = {
+    "SSP": "Statutory sick pay",
+    "SMP": "Statutory maternity pay",
+    "SAP": "Statutory adoption pay",
+    "SPP": "Statutory paternity pay",
+    "ShPP": "Statutory shared parental pay",
+    "SPBP": "Statutory parental bereavement pay",
+    "SNCP": "Statutory neonatal care pay",
+}
 _PLURAL = {"day": "days", "each": "items"}
 
 
@@ -67,7 +76,8 @@ async def context_of(tx: Tx, *, agency_id: UUID, rows: Sequence[Any]) -> Context
     employer = await people.employer(tx, agency_id=agency_id)
     label = (await labels_of(tx, kind="agency", ids=[agency_id])).get(agency_id)
     name = employer.legal_name if employer is not None else label or "Employer"
-    placements = {UUID(line["placement_id"]) for row in rows for line in load_json(row.result)["lines"]}
+    lines = (line for row in rows for line in load_json(row.result)["lines"])
+    placements = {UUID(line["placement_id"]) for line in lines if line["placement_id"]}
     return Context(
         employer=Employer(
             name=name,
@@ -141,7 +151,7 @@ def _last_four(person: Any) -> str | None:
 
 def _payments(row: Any, result: dict[str, Any], figures: dict[str, int], context: Context) -> tuple[Payment, ...]:
     lines = sorted(
-        (line for line in result["lines"] if line["kind"] != "expense"),
+        (line for line in result["lines"] if line["kind"] not in ("expense", "statutory")),
         key=lambda line: (context.placements.get(UUID(line["placement_id"]), ""), line["week_ending"]),
     )
     printed = [_payment(row, line, context) for line in lines]
@@ -154,7 +164,19 @@ def _payments(row: Any, result: dict[str, Any], figures: dict[str, int], context
                 note="rolled up, 12.07% of pay for work done",
             )
         )
+    printed.extend(_statutory(row, line) for line in result["lines"] if line["kind"] == "statutory")
     return tuple(printed)
+
+
+def _statutory(row: Any, line: dict[str, Any]) -> Payment:
+    week = date.fromisoformat(line["week_ending"])
+    return Payment(
+        name=_STATUTORY[line["element"]],
+        amount_gbp=from_pence(line["amount_pence"]),
+        kind=PaymentKind.STATUTORY,
+        quantity=Units(value=Decimal(line["units"]), unit="days") if line["element"] == "SSP" else None,
+        week_ending=None if row.period_from <= week < row.period_to else week,
+    )
 
 
 def _payment(row: Any, line: dict[str, Any], context: Context) -> Payment:

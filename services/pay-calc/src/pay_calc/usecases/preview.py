@@ -13,6 +13,7 @@ from pay_calc.domain.pay_dates import banking_day_at_or_before, payday_of, perio
 from pay_calc.store import facts, review, runs
 from pay_calc.usecases.close_run import CONSUMER, differences
 from pay_calc.usecases.replay import load_json
+from pay_calc.usecases.statutory import held_of_period
 from paybill_common.db import Tx
 
 OVER_HOURS_MINUTES = 60 * 60
@@ -28,6 +29,7 @@ FINDINGS = (
     "awaiting_clearance",
     "held",
     "late_or_corrected",
+    "statutory_pay_held",
     "parked_events",
 )
 
@@ -136,6 +138,11 @@ async def _look(tx: Tx, agency_id: UUID, found: Preview) -> None:
         tx, agency_id=agency_id, period_to=found.period_to, minutes=OVER_HOURS_MINUTES
     ):
         _judge(found, row)
+    for worker_id, week, codes in await held_of_period(tx, agency_id=agency_id, period_to=found.period_to):
+        detail = f"{week.kind} of the week ending {week.week_ending}: {', '.join(_words(code) for code in codes)}"
+        found.findings["statutory_pay_held"].add(
+            Item(worker_id, None, None, None, codes[0], detail, 0, Decimal(0))
+        )
     workers = await review.workers(tx, agency_id=agency_id, period_to=found.period_to)
     parked = await facts.parked_keys(tx, consumer=CONSUMER, keys=[str(worker) for worker in workers])
     for key in sorted(parked):

@@ -84,6 +84,7 @@ _REASONS = {
         "A director's NI letter changed within the year",
         "Work the year out letter by letter, and pay by hand.",
     ),
+    "statutory_pay_held": ("Statutory pay waits", "Open the absence or leave: it says why."),
     "attachment_order_missing": (
         "The attachment order is not recorded",
         "Record the order that the profile speaks of.",

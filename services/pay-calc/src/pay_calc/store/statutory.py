@@ -1,0 +1,235 @@
+"""Recorded absences and leaves, and the weeks of statutory pay that follow from them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from pay_calc.domain.statutory import StatutoryPay, statutory_of
+from paybill_common.db import Tx
+
+Key = tuple[UUID, UUID]
+"""(agency_id, worker_id)."""
+
+_FIELDS = (
+    "external_id",
+    "kind",
+    "first_on",
+    "last_on",
+    "cancelled",
+    "average_pence",
+    "average_divisor",
+    "average_method",
+)
+_dumps = json.JSONEncoder(separators=(",", ":")).encode
+
+
+async def upsert_record(
+    tx: Tx, *, agency_id: UUID, record_id: UUID, worker_id: UUID, values: Mapping[str, Any], by: str
+) -> None:
+    """Store a whole record. `values["terms"]` is a mapping of what only its kind has."""
+    await tx.execute(
+        f"""
+        INSERT INTO statutory_record (agency_id, record_id, worker_id, {", ".join(_FIELDS)}, terms, version, updated_at, updated_by)
+        VALUES (:agency, :id, :worker, {", ".join(f":{name}" for name in _FIELDS)}, CAST(:terms AS jsonb), 1, :now, :by)
+        ON CONFLICT (agency_id, record_id) DO UPDATE SET {", ".join(f"{name} = EXCLUDED.{name}" for name in _FIELDS)},
+            terms = EXCLUDED.terms, version = statutory_record.version + 1, updated_at = EXCLUDED.updated_at,
+            updated_by = EXCLUDED.updated_by
+        """,  # noqa: S608  constant names
+        agency=agency_id,
+        id=record_id,
+        worker=worker_id,
+        now=tx.now,
+        by=by,
+        terms=_dumps(dict(values["terms"])),
+        **{name: values[name] for name in _FIELDS},
+    )
+
+
+async def record(tx: Tx, *, agency_id: UUID, record_id: UUID) -> Any | None:
+    """A record's row, or None."""
+    found = await tx.execute(
+        "SELECT * FROM statutory_record WHERE agency_id = :agency AND record_id = :id", agency=agency_id, id=record_id
+    )
+    return found.first()
+
+
+async def holder_of(tx: Tx, *, agency_id: UUID, external_id: str) -> UUID | None:
+    """The record that has this external id."""
+    found = await tx.execute(
+        "SELECT record_id FROM statutory_record WHERE agency_id = :agency AND external_id = :external",
+        agency=agency_id,
+        external=external_id,
+    )
+    row = found.first()
+    return None if row is None else UUID(str(row.record_id))
+
+
+async def records_of(tx: Tx, *, agency_id: UUID, worker_id: UUID) -> list[Any]:
+    """All records of a worker that were not cancelled, the earliest first."""
+    found = await tx.execute(
+        """
+        SELECT * FROM statutory_record WHERE agency_id = :agency AND worker_id = :worker AND NOT cancelled
+        ORDER BY first_on, record_id
+        """,
+        agency=agency_id,
+        worker=worker_id,
+    )
+    return list(found.all())
+
+
+async def page(
+    tx: Tx,
+    *,
+    agency_id: UUID,
+    sickness: bool,
+    worker_id: UUID | None,
+    external_id: str | None,
+    after: UUID | None,
+    most: int,
+) -> list[Any]:
+    """Absences, or leaves, by id."""
+    found = await tx.execute(
+        """
+        SELECT * FROM statutory_record WHERE agency_id = :agency AND (kind = 'SSP') = :sickness
+          AND (CAST(:worker AS uuid) IS NULL OR worker_id = :worker)
+          AND (CAST(:external AS text) IS NULL OR external_id = :external)
+          AND (CAST(:after AS uuid) IS NULL OR record_id > :after)
+        ORDER BY record_id LIMIT :most
+        """,
+        agency=agency_id,
+        sickness=sickness,
+        worker=worker_id,
+        external=external_id,
+        after=after,
+        most=most,
+    )
+    return list(found.all())
+
+
+async def weeks(tx: Tx, *, agency_id: UUID, records: Sequence[UUID]) -> list[Any]:
+    """The weeks of these records, by record and day."""
+    found = await tx.execute(
+        """
+        SELECT * FROM statutory_week WHERE agency_id = :agency AND record_id = ANY(CAST(:records AS uuid[]))
+        ORDER BY record_id, first_day
+        """,
+        agency=agency_id,
+        records=list(records),
+    )
+    return list(found.all())
+
+
+async def replace_open(tx: Tx, *, agency_id: UUID, worker_id: UUID, weeks: Sequence[StatutoryPay]) -> None:
+    """Put these weeks in place of all that this worker has open."""
+    await tx.execute(
+        "DELETE FROM statutory_week WHERE agency_id = :agency AND worker_id = :worker AND state = 'open'",
+        agency=agency_id,
+        worker=worker_id,
+    )
+    if weeks:
+        await tx.execute(
+            """
+            INSERT INTO statutory_week (agency_id, record_id, first_day, worker_id, week_ending, state, terms)
+            SELECT :agency, r, f, :worker, w, 'open', CAST(t AS jsonb)
+            FROM unnest(CAST(:records AS uuid[]), CAST(:firsts AS date[]), CAST(:weeks AS date[]), CAST(:terms AS text[]))
+              AS i(r, f, w, t)
+            """,
+            agency=agency_id,
+            worker=worker_id,
+            records=[week.record_id for week in weeks],
+            firsts=[week.dates[0] for week in weeks],
+            weeks=[week.week_ending for week in weeks],
+            terms=[_dumps(week.as_json()) for week in weeks],
+        )
+
+
+async def open_weeks(tx: Tx, keys: Sequence[Key]) -> dict[Key, list[StatutoryPay]]:
+    """What of these workers' statutory pay no finalised payslip has paid."""
+    found = await tx.execute(
+        """
+        SELECT agency_id, worker_id, terms FROM statutory_week
+        WHERE agency_id = ANY(CAST(:agencies AS uuid[])) AND worker_id = ANY(CAST(:workers AS uuid[])) AND state = 'open'
+        ORDER BY first_day, record_id
+        """,
+        agencies=sorted({agency for agency, _ in keys}),
+        workers=[worker for _, worker in keys],
+    )
+    by_worker: dict[Key, list[StatutoryPay]] = {}
+    for row in found:
+        by_worker.setdefault((row.agency_id, row.worker_id), []).append(week_of(row))
+    return by_worker
+
+
+def week_of(row: Any) -> StatutoryPay:
+    """A week's terms from its row."""
+    return statutory_of(json.loads(row.terms) if isinstance(row.terms, str) else row.terms)
+
+
+async def open_up_to(tx: Tx, *, agency_id: UUID, period_to: date) -> list[tuple[UUID, StatutoryPay]]:
+    """Unpaid statutory pay of this period or an earlier one, by worker."""
+    found = await tx.execute(
+        """
+        SELECT worker_id, terms FROM statutory_week WHERE agency_id = :agency AND state = 'open' AND week_ending < :period
+        ORDER BY worker_id, first_day
+        """,
+        agency=agency_id,
+        period=period_to,
+    )
+    return [(row.worker_id, week_of(row)) for row in found]
+
+
+async def settle(tx: Tx, *, agency_id: UUID, settled: Sequence[tuple[StatutoryPay, UUID]]) -> None:
+    """Mark these weeks as paid by these payslips."""
+    if not settled:
+        return
+    await tx.execute(
+        """
+        UPDATE statutory_week AS w SET state = 'settled', payslip_id = p
+        FROM unnest(CAST(:records AS uuid[]), CAST(:firsts AS date[]), CAST(:payslips AS uuid[])) AS i(r, f, p)
+        WHERE w.agency_id = :agency AND w.record_id = r AND w.first_day = f AND w.state = 'open'
+        """,
+        agency=agency_id,
+        records=[week.record_id for week, _ in settled],
+        firsts=[week.dates[0] for week, _ in settled],
+        payslips=[payslip_id for _, payslip_id in settled],
+    )
+
+
+async def earnings(tx: Tx, *, agency_id: UUID, worker_id: UUID, up_to_on: date) -> dict[date, int]:
+    """What finalised payslips paid this worker that National Insurance is due on, pence by payday."""
+    found = await tx.execute(
+        """
+        SELECT payday_on, sum(CAST(result -> 'figures' ->> 'niable_pence' AS bigint)) AS pence FROM payslip
+        WHERE agency_id = :agency AND worker_id = :worker AND state = 'finalised' AND pay_basis = 'paye' AND payday_on <= :up_to
+        GROUP BY payday_on
+        """,
+        agency=agency_id,
+        worker=worker_id,
+        up_to=up_to_on,
+    )
+    return {row.payday_on: int(row.pence) for row in found}
+
+
+async def closed_paydays(tx: Tx, *, agency_id: UUID, up_to_on: date) -> list[date]:
+    """Paydays of the agency's closed runs."""
+    found = await tx.execute(
+        "SELECT payday_on FROM pay_run WHERE agency_id = :agency AND state = 'closed' AND payday_on <= :up_to",
+        agency=agency_id,
+        up_to=up_to_on,
+    )
+    return [row.payday_on for row in found]
+
+
+async def employed_from(tx: Tx, *, agency_id: UUID, worker_id: UUID) -> date | None:
+    """The worker's first day, as far as known."""
+    found = await tx.execute(
+        "SELECT started_on FROM worker WHERE agency_id = :agency AND worker_id = :worker",
+        agency=agency_id,
+        worker=worker_id,
+    )
+    row = found.first()
+    return None if row is None else row.started_on
