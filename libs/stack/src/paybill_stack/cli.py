@@ -13,6 +13,7 @@ from paybill_stack import (
     cli_demo,
     cli_import,
     cli_ops,
+    cli_pay,
     cli_runs,
     cli_stack,
     cli_week,
@@ -32,6 +33,8 @@ app.add_typer(cli_runs.invoice_run, name="invoice-run")
 app.add_typer(cli_ops.dead_letters, name="dead-letters")
 app.add_typer(cli_ops.audit, name="audit")
 app.command("calc")(cli_calc.calc)
+app.add_typer(cli_pay.payslip, name="payslip")
+app.command("replay")(cli_pay.replay)
 app.command("what-if")(cli_what_if.what_if)
 
 

@@ -145,8 +145,10 @@ def test_a_week_without_pay_explains_its_expenses_and_no_tax() -> None:
 
 def test_the_text_indents_and_leaves_out_what_says_nothing() -> None:
     text = as_text(steps()["nic"])
-    assert text.splitlines()[0].startswith("less Employee National Insurance: £34.43 (")
-    assert "  At 8.00 %: £34.43 (pay in this band x 8.00 %, rounded from £34.4336)" in text
+    assert text.splitlines()[0].startswith("Employee National Insurance  £34.43  (")
+    assert text.splitlines()[1].startswith("  nic.employee: Social Security Contributions and Benefits Act 1992")
+    assert "\n  At 8.00 %  £34.43  (pay in this band x 8.00 %; £34.4336 before rounding)" in text
+    assert "less Primary threshold  £242.00" in text
     assert "Zero" not in text
 
 
@@ -171,7 +173,8 @@ async def test_the_explanation_of_a_final_payslip_over_http(world: Any) -> None:
     assert (by_figure["tax"]["shown"], by_figure["nic"]["shown"]) == ("£86.00", "£34.43")
     assert by_figure["employer_nic"]["shown"] == f"£{final['figures']['employer_nic_gbp']}"
     assert "Forklift driver" in by_figure["pay"]["label"]
-    assert "Income tax: £86.00" in told["words"]
+    assert "\n  less Income tax  £86.00  (" in by_figure["net"]["words"]
+    assert by_figure["tax"]["words"].startswith("Income tax  £86.00  (")
 
 
 @pytest.mark.integration

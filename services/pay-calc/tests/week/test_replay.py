@@ -196,6 +196,10 @@ async def test_a_difference_is_an_error_in_the_log_a_gauge_and_a_state_that_can_
     found = (await world.client.get("/v1/ops/replays", headers=world.headers())).json()
     assert (found["state"], found["runs"], found["differs"], found["waiting"]) == ("differs", 1, 1, 0)
     assert [(item["pay_run_id"], item["differing"]) for item in found["items"]] == [(run["pay_run_id"], 1)]
+    listed = (await world.client.get("/v1/ops/replays/runs", headers=world.headers(), params={"limit": 1})).json()
+    assert [(one["pay_run_id"], one["state"]) for one in listed["items"]] == [(run["pay_run_id"], "differs")]
+    none = {"pay_run_id": str(new_id())}
+    assert (await world.client.get("/v1/ops/replays/runs", headers=world.headers(), params=none)).json()["items"] == []
     await change(world, run, "result = jsonb_set(result, '{engine_version}', '\"0.9.0\"')")
     night.now += timedelta(days=1)
     with capture_logs() as logs:

@@ -309,7 +309,7 @@ async def test_documents_submission_and_explanation(world: Any) -> None:
     draft = await world.slip(worker_id=sheet.worker_id)
     told = await world.get(f"payslips/{draft['payslip_id']}/explanation")
     assert told["tree"]["result"] == draft["net_gbp"]
-    assert "Northgate Testing Ltd · Forklift driver" in told["words"]
+    assert "Northgate Testing Ltd · Forklift driver" in told["figures"][1]["label"]
     run = await world.close()
     final = await world.slip(worker_id=sheet.worker_id)
     assert (await world.get(f"payslips/{final['payslip_id']}/explanation"))["tree"] == told["tree"]

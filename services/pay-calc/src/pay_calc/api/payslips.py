@@ -165,12 +165,13 @@ class StepOut(BaseModel):
 
 
 class FigureOut(BaseModel):
-    """What may be asked about, in a sentence or three."""
+    """What may be asked about: `summary` in a sentence or three, `words` step by step as indented lines."""
 
     figure: str
     label: str
     shown: str
     summary: str
+    words: str
 
 
 class VersionsOut(BaseModel):
@@ -179,19 +180,19 @@ class VersionsOut(BaseModel):
 
 
 class ExplanationOut(BaseModel):
-    """`tree`: net pay; the lines below it sum to it. `employer`: what the employer bears on top. `figures`: the same lines in words.
+    """`tree`: net pay; the lines below it sum to it. `employer`: what the employer bears on top. `figures`: the same, each in words.
     `made_by` null: a draft. `note`: what to know before trusting the steps: the payslip's versions are not carried any more, or its
-    stored result is not what they come to. `words`: the steps as text."""
+    stored result is not what they come to."""
 
     payslip_id: UUID
     tree: StepOut
     employer: list[StepOut]
     figures: list[FigureOut]
-    words: str
     worked_by: VersionsOut
     made_by: VersionsOut | None
     agrees: bool
     note: str | None
+    change_reason: str | None
     inputs: dict[str, Any]
 
 
@@ -282,17 +283,23 @@ async def explanation(
         tree=StepOut.model_validate(found.net.as_json()),
         employer=[StepOut.model_validate(step.as_json()) for step in found.employer],
         figures=[
-            FigureOut(figure=step.figure or "other", label=step.label, shown=step.shown, summary=summary(step))
+            FigureOut(
+                figure=step.figure or "other",
+                label=step.label,
+                shown=step.shown,
+                summary=summary(step),
+                words=as_text(step),
+            )
             for step in asked
         ],
-        words="\n".join(as_text(step) for step in (found.net, *found.employer)),
         worked_by=VersionsOut(engine=found.worked_by.engine, parameters=found.worked_by.parameters),
         made_by=None
         if found.made_by is None
         else VersionsOut(engine=found.made_by.engine, parameters=found.made_by.parameters),
         agrees=found.agrees,
         note=found.note,
-        inputs=found.inputs,
+        change_reason=None if row.pay_basis != "paye" else await _change_reason(tx, agency_id, row, found.inp),
+        inputs=found.inp.as_json(),
     )
 
 

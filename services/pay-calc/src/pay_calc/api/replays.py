@@ -13,7 +13,8 @@ from pay_calc.store import replays
 from pay_calc.usecases.nightly_replay import night_of
 from pay_calc.usecases.replay import load_json
 from paybill_common.auth import Principal
-from paybill_common.http.problems import ERROR_RESPONSES
+from paybill_common.http.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
+from paybill_common.http.problems import ERROR_RESPONSES, invalid
 from paybill_common.http.route import TxDep, TxRoute, require
 
 router = APIRouter(prefix="/v1/ops", route_class=TxRoute, responses=ERROR_RESPONSES, tags=["operations"])
@@ -33,6 +34,17 @@ class NotAgreeingOut(BaseModel):
     payslips: int
     differing: int
     not_available: int
+
+
+class ClosedRunOut(BaseModel):
+    """A closed pay run; `state`, `night` and `checked_at` null: no night has replayed it yet."""
+
+    agency_id: UUID
+    pay_run_id: UUID
+    week_ending: date
+    night: date | None
+    state: Literal["agrees", "differs", "not_available"] | None
+    checked_at: datetime | None
 
 
 class ReplaysOut(BaseModel):
@@ -73,6 +85,30 @@ async def nightly_replays(request: Request, tx: TxDep, principal: Principal = re
         not_available=found.not_available,
         waiting=waiting,
         items=[_item(row) for row in await replays.not_agreeing(tx, agencies=agencies, most=SHOWN_MAX)],
+    )
+
+
+@router.get("/replays/runs")
+async def closed_runs(
+    tx: TxDep,
+    pay_run_id: UUID | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+    principal: Principal = require("ops:admin"),
+) -> Page[ClosedRunOut]:
+    """The closed pay runs of the caller's agencies, each with what its last nightly replay found: all that can be replayed."""
+    parts = decode_cursor(cursor, parts=2)
+    try:
+        after = None if parts is None else (UUID(parts[0]), UUID(parts[1]))
+    except ValueError as error:
+        raise invalid("bad_cursor", "The cursor is not one that this list gave.", pointer="query:/cursor") from error
+    rows = await replays.closed_runs(
+        tx, agencies=sorted(principal.agencies), pay_run_id=pay_run_id, after=after, most=limit + 1
+    )
+    shown = rows[:limit]
+    return Page(
+        items=[ClosedRunOut.model_validate(dict(row._mapping)) for row in shown],
+        next_cursor=encode_cursor(shown[-1].agency_id, shown[-1].pay_run_id) if len(rows) > limit else None,
     )
 
 

@@ -6,7 +6,7 @@ A step is what a node of the trace is, said for a payroll clerk: nothing here co
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -363,20 +363,22 @@ _SUMMARIES: dict[str, Callable[[Step], str]] = {
 }
 
 
-def as_text(step: Step, depth: int = 0) -> str:
-    """A step and what it stands on as indented lines, for a terminal."""
-    sign = {-1: "less ", 0: "", 1: ""}[step.sign]
-    rounded = f", rounded from £{step.unrounded}" if step.unit == "pounds" and _was_rounded(step) else ""
+def as_text(step: Step) -> str:
+    """A figure and what it stands on as indented lines, for a terminal: the rule's source below the figure itself."""
+    return "\n".join(_text_lines(replace(step, sign=0), 0))
+
+
+def _text_lines(step: Step, depth: int) -> Iterator[str]:
+    less = "less " if step.sign < 0 else ""
+    rounded = f"; £{step.unrounded} before rounding" if step.unit == "pounds" and _was_rounded(step) else ""
     facts = "".join(f"; {name} {value}" for name, value in step.inputs.items() if name not in ("rate", "source"))
-    line = f"{'  ' * depth}{sign}{step.label}: {step.shown} ({step.formula}{rounded}{facts})"
-    return "\n".join([line, *(as_text(child, depth + 1) for child in step.children if not child.quiet)])
+    yield f"{'  ' * depth}{less}{step.label}  {step.shown}  ({step.formula}{rounded}{facts})"
+    if step.figure is not None:
+        yield f"{'  ' * depth}  {step.rule_id}: {step.source}"
+    for child in step.children:
+        if not child.quiet:
+            yield from _text_lines(child, depth + 1)
 
 
 def _was_rounded(step: Step) -> bool:
     return step.unrounded is not None and step.unrounded.rstrip("0").rstrip(".") != step.result.rstrip("0").rstrip(".")
-
-
-def narrowed(steps: tuple[Step, ...], figure: str) -> tuple[Step, ...]:
-    """The steps that make a figure: net itself, or its lines and what the employer bears."""
-    top = [each for each in steps if each.figure == figure]
-    return tuple(top or [child for each in steps for child in each.children if child.figure == figure])

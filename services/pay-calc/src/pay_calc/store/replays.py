@@ -95,6 +95,29 @@ async def counts(tx: Tx, *, agencies: Sequence[UUID] | None = None) -> Any:
     return found.one()
 
 
+async def closed_runs(
+    tx: Tx, *, agencies: Sequence[UUID], pay_run_id: UUID | None, after: tuple[UUID, UUID] | None, most: int
+) -> list[Any]:
+    """Closed runs of these agencies by agency and id, a page at a time, with what their last replay found."""
+    found = await tx.execute(
+        """
+        SELECT r.agency_id, r.pay_run_id, r.week_ending, p.night, p.state, p.checked_at FROM pay_run r
+        LEFT JOIN pay_run_replay p ON p.agency_id = r.agency_id AND p.pay_run_id = r.pay_run_id
+        WHERE r.state = 'closed' AND r.agency_id = ANY(CAST(:agencies AS uuid[]))
+          AND (CAST(:run AS uuid) IS NULL OR r.pay_run_id = :run)
+          AND (CAST(:after_agency AS uuid) IS NULL
+               OR (r.agency_id, r.pay_run_id) > (CAST(:after_agency AS uuid), CAST(:after_run AS uuid)))
+        ORDER BY r.agency_id, r.pay_run_id LIMIT :most
+        """,
+        agencies=list(agencies),
+        run=pay_run_id,
+        after_agency=None if after is None else after[0],
+        after_run=None if after is None else after[1],
+        most=most,
+    )
+    return list(found.all())
+
+
 async def not_agreeing(tx: Tx, *, agencies: Sequence[UUID], most: int) -> list[Any]:
     """Runs of these agencies whose last replay did not agree: differences first, then newest week."""
     found = await tx.execute(

@@ -19,12 +19,12 @@ from paybill_common.db import Tx
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`net`: the step of net pay, its lines below it. `employer`: what the employer bears on top. `inputs`: everything it was worked out
+    """`net`: the step of net pay, its lines below it. `employer`: what the employer bears on top. `inp`: everything it was worked out
     from. `made_by`: the versions that made the payslip; None while it is a draft. `agrees`: every figure came out as the payslip has it."""
 
     net: Step
     employer: tuple[Step, ...]
-    inputs: dict[str, Any]
+    inp: SlipInput
     worked_by: Versions
     made_by: Versions | None
     carried: bool
@@ -62,7 +62,7 @@ async def explain(tx: Tx, *, agency_id: UUID, row: Any) -> Explanation:
     return Explanation(
         net=explained(trace.root, worked_by, names),
         employer=tuple(explained(node, worked_by, names) for node in trace.aside),
-        inputs=inp.as_json(),
+        inp=inp,
         worked_by=worked_by,
         made_by=None if stored is None else Versions(stored["engine_version"], stored["parameter_version"]),
         carried=stored is None or carried(stored),
