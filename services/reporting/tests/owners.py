@@ -16,6 +16,44 @@ URLS = {name: f"http://{name}.test" for name in ("timesheet", "pay-calc", "invoi
 Answerer = Callable[[httpx.Request], tuple[int, Any]]
 
 
+def step(label: str, shown: str, *children: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A step of an explanation as pay-calc answers it."""
+    return {
+        "figure": None, "rule_id": "paye.due", "engine_version": "1.2.0", "parameter_version": "2026-27.2", "label": label,
+        "operation": "sum", "formula": "of these", "inputs": {}, "sign": 1, "unit": "pounds", "unrounded": None, "rounding": None,
+        "rounding_words": None, "rounding_source": None, "result": shown.replace("£", ""), "shown": shown, "quiet": False,
+        "source": "HMRC, tax table routines", "children": list(children),
+    } | more  # fmt: skip
+
+
+def explanation() -> dict[str, Any]:
+    """An explanation with a pay line, a tax line that rounds, and what the employer bears."""
+    rounds = {"unrounded": "71.6049", "rounding": "tax_floor_penny", "rounding_words": "Tax goes down to the penny."}
+    zero = step("Zero", "£0.00", quiet=True)
+    due = step("Tax to date", "£71.60", step("Pay that is taxed", "£358.00"), zero, operation="product", **rounds)
+    pay = step("Basic pay, Driver", "£512.40", figure="pay", operation="given", source="Approved timesheets")
+    tax = step("Income tax", "£71.60", due, figure="tax", sign=-1, operation="smallest")
+    bears = step("Employer National Insurance", "£62.46", figure="employer_nic", operation="given")
+    told = [
+        ("net", "Net pay", "£440.80"), ("pay", "Basic pay, Driver", "£512.40"), ("tax", "Income tax", "£71.60"),
+        ("employer_nic", "Employer National Insurance", "£62.46"),
+    ]  # fmt: skip
+    return {
+        "tree": step("Net pay", "£440.80", pay, tax, figure="net", sign=0),
+        "employer": [bears],
+        "figures": [
+            {"figure": figure, "label": label, "shown": shown, "summary": f"{label} is {shown}, in short.", "words": label}
+            for figure, label, shown in told
+        ],
+        "worked_by": {"engine": "1.2.0", "parameters": "2026-27.2"},
+        "made_by": None,
+        "agrees": True,
+        "note": None,
+        "change_reason": "8.00 fewer hours than the week before.",
+        "inputs": {},
+    }
+
+
 class Owners:
     """A transport that answers like the owning services and keeps what it was asked. `away` names services that are down,
     `answers` what a path answers instead of its usual."""
@@ -26,6 +64,11 @@ class Owners:
         self.away: set[str] = set()
         self.refuse: dict[str, tuple[int, dict[str, Any]]] = {}
         self.answers: dict[str, Callable[[httpx.Request], Any]] = {}
+        self.explanation: dict[str, Any] = explanation()
+        self.replays: dict[str, Any] = {
+            "state": "agrees", "due_at": "2026-04-07T02:00:00Z", "checked_at": "2026-04-07T02:00:07Z", "runs": 3, "agrees": 2,
+            "differs": 0, "not_available": 0, "waiting": 1, "items": [],
+        }  # fmt: skip
         self.letter: dict[str, Any] = {}
         """What is different about the one dead letter."""
 
@@ -53,6 +96,8 @@ class Owners:
     def _json(self, service: str, path: str, request: httpx.Request) -> Any:
         world = self.world
         worker = world.worker_of(5)
+        if path == "/v1/ops/replays":
+            return self.replays
         if path == "/v1/ops/consumer":
             dead = 1 if service == "pay-calc" else 0
             return {
@@ -162,9 +207,7 @@ class Owners:
             left = {"worker_id": worker, "outcome": "held", "reason": "missing_document", "held_timesheets": 1}
             return {"pay_run_id": path.rsplit("/", 1)[-1], "state": "closed", "left_out": [left]}
         if path.endswith("/explanation"):
-            child = {"label": "Gross pay", "formula": "sum of the lines", "result": "512.40", "children": []}
-            tree = {"label": "Net pay", "formula": "gross - tax - NIC", "result": "402.11", "children": [child]}
-            return {"words": "Net pay: 402.11 = gross - tax - NIC\n  Gross pay: 512.40", "tree": tree, "inputs": {}}
+            return self.explanation
         if path == "/expiring":
             return [{"worker_id": worker, "requirement": "right_to_work", "expires_on": "2026-04-30"}]
         if path.startswith("/timesheets/") and request.method == "GET":

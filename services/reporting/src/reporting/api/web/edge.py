@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,11 +12,12 @@ from fastapi.responses import HTMLResponse
 
 from paybill_common.auth import SCOPES
 from paybill_common.http.problems import Problem
-from reporting.api.forward import Away, Refused
+from reporting.api.forward import Away, Forward, Refused
 from reporting.api.web import oidc
 from reporting.api.web.context import (
     COOKIE,
     HEADERS,
+    Visitor,
     check_csrf,
     database,
     forward_of,
@@ -178,7 +180,18 @@ async def system_page(request: Request) -> Response:
             {**letter, "service": service, "payload_pretty": pretty(letter.get("payload"))}
             for letter in (found if isinstance(found, list) else [])
         ]
-    return await page(request, who, "system.html", services=services, letters=letters)
+    return await page(
+        request, who, "system.html", services=services, letters=letters, replays=await _replays(forward, who)
+    )
+
+
+async def _replays(forward: Forward, who: Visitor) -> Mapping[str, Any] | None:
+    """What the nightly replay of closed pay runs found, as far as pay-calc tells this person."""
+    try:
+        found = (await forward.send("pay-calc", "GET", "/v1/ops/replays", principal=who.principal)).json()
+    except (Away, Refused):
+        return None
+    return found if isinstance(found, Mapping) else None
 
 
 def pretty(payload: str | None) -> str:

@@ -19,7 +19,7 @@ from reporting.api.web.context import HEADERS, Visitor, forward_of, newest_week,
 from reporting.api.web.overview import WeekPath, steps_of
 from reporting.api.web.route import PageRoute
 from reporting.api.weeks import reasons_of, sunday, words_line
-from reporting.domain import show, tidy, words
+from reporting.domain import explained, show, tidy, words
 from reporting.store import lists
 from reporting.store import week as store
 from reporting.usecases.week import read_week
@@ -338,58 +338,22 @@ async def payslip_page(request: Request, agency_id: UUID, payslip_id: UUID) -> R
     )
 
 
-@dataclass(frozen=True)
-class Node:
-    """One step of an explanation."""
-
-    words: str
-    value: str
-    children: list[Node]
-
-
-NODES_MAX = 400
-DEPTH_MAX = 12
-SENTENCES_MAX = 12
-
-
 @router.get("/agencies/{agency_id}/payslips/{payslip_id}/explanation")
-async def payslip_explanation(request: Request, agency_id: UUID, payslip_id: UUID) -> Response:
-    """Why the figures are what they are: words first, then the tree, from pay-calc."""
+async def payslip_explanation(request: Request, agency_id: UUID, payslip_id: UUID, figure: Short = None) -> Response:
+    """Why a figure, or net pay, is what it is: words first, then the steps, from pay-calc."""
     who = await visitor(request)
     who.agency(agency_id)
     answer, away, refused = await _ask(request, who, agency_id, "pay-calc", f"/payslips/{payslip_id}/explanation")
-    sentences: list[str] = []
-    roots: list[Node] = []
-    if isinstance(answer, Mapping):
-        said = str(answer.get("words") or "").splitlines()
-        sentences = [line.strip() for line in said if line.strip() and not line.startswith("    ")][:SENTENCES_MAX]
-        tree = answer.get("tree")
-        roots = [_node(tree, [NODES_MAX])] if isinstance(tree, Mapping) and tree else []
     return await page(
         request,
         who,
         "explanation.html",
         agency_id=agency_id,
-        sentences=[line for line in sentences if line.strip()],
-        roots=roots,
+        payslip_id=payslip_id,
+        asked=figure,
+        why=explained.why(answer if isinstance(answer, Mapping) else {}, figure),
         away=away,
         refused=refused,
-    )
-
-
-def _node(raw: Mapping[str, Any], left: list[int], depth: int = 0) -> Node:
-    left[0] -= 1
-    children = raw.get("children")
-    formula = str(raw.get("formula") or "")
-    rounding = f", rounded from {raw['unrounded']} ({raw.get('rounding')})" if raw.get("unrounded") else ""
-    return Node(
-        words=f"{raw.get('label') or raw.get('rule_id') or 'Step'}{f': {formula}' if formula else ''}{rounding}",
-        value=f"{raw.get('result', '')}",
-        children=[
-            _node(child, left, depth + 1)
-            for child in (children if isinstance(children, list) else [])
-            if isinstance(child, Mapping) and left[0] > 0 and depth < DEPTH_MAX
-        ],
     )
 
 
