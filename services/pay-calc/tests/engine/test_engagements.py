@@ -73,6 +73,14 @@ class TestReturners:
         assert (found.pay_id, found.from_zero, found.previous_figures, found.changed) == ("A2", True, True, False)
         assert not pay_id_for([replace(self.GONE, left_on=date(2026, 4, 3))], PAYDAY, "A2").previous_figures
 
+    def test_the_last_of_several_employments_decides(self) -> None:
+        older = PastEmployment("A0", date(2024, 5, 1), date(2025, 3, 1), date(2025, 3, 2))
+        for past in ([older, self.GONE], [self.GONE, older]):
+            assert pay_id_for(past, PAYDAY, "A2").previous_figures
+            for used in ("A0", "A1"):
+                with pytest.raises(EngineError):
+                    pay_id_for(past, PAYDAY, used)
+
     def test_goes_on_without_a_p45(self) -> None:
         found = pay_id_for([self.STAYS], PAYDAY, "A2")
         assert (found.pay_id, found.from_zero, found.changed) == ("A1", False, False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from dataclasses import FrozenInstanceError
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -241,6 +241,13 @@ class TestSickSpells:
         assert self.treatments(first, second)[5:] == ["payable"] * 3
         later = (date(2025, 12, 8), date(2025, 12, 12))
         assert self.treatments(first, later)[5:] == ["waiting"] * 3 + ["payable"] * 2
+
+    def test_fifty_six_days_between_two_spells_link_them_and_fifty_seven_do_not(self) -> None:
+        first, last = date(2025, 10, 6), date(2025, 10, 10)
+        for days, treatments in ((56, ["payable"] * 2), (57, ["waiting"] * 2)):
+            again = last + timedelta(days=days + 1)
+            assert (again - last).days - 1 == days
+            assert self.treatments((first, last), (again, again + timedelta(days=3)))[5:7] == treatments
 
     def test_waiting_days_end_on_6_april_2026(self) -> None:
         assert self.treatments((date(2026, 4, 2), date(2026, 4, 8))) == [

@@ -10,8 +10,8 @@ from pay_calc.domain.engine.errors import EngineError
 
 def state_pension_on(birth_on: date) -> date:
     """The day State Pension age is reached: 66 for births to 5 April 1960, one month more for each monthly cohort from
-    6 April 1960, 67 from 6 March 1961. Births before 6 October 1954 reached it earlier, before any known year. From 6 April 1977 the age goes to 68 in cohorts
-    that no pay date in the known years can meet: 67 is given, which such a worker has not reached."""
+    6 April 1960, 67 from 6 March 1961. Births before 6 October 1954 reached it earlier, before any known year. From 6 April 1977 the age
+    goes to 68 in cohorts that no pay date in the known years can meet: 67 is given, which such a worker has not reached."""
     if birth_on < date(1960, 4, 6):
         return add_months(birth_on, 66 * 12)
     if birth_on >= date(1961, 3, 6):
