@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "PAYBILL_"
@@ -22,7 +23,7 @@ class UnknownSetting(ValueError):
 class Settings(BaseSettings):
     """What every service reads from its environment (prefix PAYBILL_)."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
 
     database_owner_url: SecretStr | None = Field(None, description="Role that owns the schema; used by `migrate` only")
     database_api_url: SecretStr = Field(description="Non-owner role under row-level security; serves HTTP")
@@ -38,7 +39,16 @@ class Settings(BaseSettings):
     service_urls: dict[str, str] = Field(default_factory=dict, description="Base URL of each service, JSON")
     files_dir: Path = Field(Path("var/files"), description="Where documents and exports are kept")
     mail_dir: Path | None = Field(None, description="Sink folder for e-mails, when no SMTP server is set")
-    smtp_url: str | None = Field(None, description="smtp://user:password@host:port to really send")
+    smtp_url: SecretStr | None = Field(
+        None, description="smtp://user:password@host:587 (STARTTLS) or smtps://user:password@host:465 to really send"
+    )
+    smtp_starttls: Literal["required", "never"] = Field(
+        "required", description="never: an smtp:// server without encryption, and without a password"
+    )
+    smtp_ca_file: Path | None = Field(
+        None, description="Certificates to trust the SMTP server by, PEM; else the system's"
+    )
+    mail_from: str = Field("timesheets@paybill.example", description="Address that e-mails come from")
     public_url: str | None = Field(None, description="Base URL that people reach this service by, for links in e-mails")
     business_now: datetime | None = Field(None, description="Business time starts here instead of now")
     otlp_endpoint: str | None = Field(None, description="OpenTelemetry collector; tracing is exported when set")
@@ -51,6 +61,19 @@ class Settings(BaseSettings):
     replay_hour: int = Field(
         3, ge=0, le=23, description="Hour in Europe/London at which all closed pay runs are replayed (pay-calc only)"
     )
+
+    @model_validator(mode="after")
+    def _mail_is_safe(self) -> Self:
+        if self.smtp_url is None:
+            return self
+        parts = urlsplit(self.smtp_url.get_secret_value())
+        if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+            raise ValueError("PAYBILL_SMTP_URL is smtp://user:password@host:port or smtps://user:password@host:port")
+        if parts.scheme == "smtp" and self.smtp_starttls == "never" and parts.username:
+            raise ValueError(
+                "PAYBILL_SMTP_STARTTLS=never would send the SMTP password in the clear; leave the user out"
+            )
+        return self
 
 
 def read_settings(**overrides: Any) -> Settings:

@@ -26,7 +26,8 @@ AGENT = {"user-agent": "TestPhone/1.0", "content-type": "application/x-www-form-
 async def _links(house: Any) -> list[str]:
     """The links in the e-mails of the sink folder, after the outgoing mail has left."""
     settings = house.runtime.settings
-    while await mailing.send_pending(house.runtime.worker_database, house.runtime.clock, mailing.deliverer(settings)):
+    deliver, sender = mailing.deliverer(settings), settings.mail_from
+    while await mailing.send_pending(house.runtime.worker_database, house.runtime.clock, deliver, sender=sender):
         pass
     links = []
     for path in sorted(settings.mail_dir.glob("approval_wanted-*.eml")):

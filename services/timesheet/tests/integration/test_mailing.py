@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from typing import Any
 
@@ -40,9 +41,18 @@ async def test_mail_that_fails_is_tried_again_and_keeps_its_error(house: Any) ->
         if mail.to_email == "worker1@example.com":
             raise ConnectionRefusedError("no server here")
 
-    await mailing.send_pending(runtime.worker_database, runtime.clock, broken)
+    await mailing.send_pending(runtime.worker_database, runtime.clock, broken, sender="a@paybill.example")
     async with runtime.worker_database.transaction(now=runtime.clock.now()) as tx:
         row = (await tx.execute("SELECT * FROM mail WHERE agency_id = :a", a=house.agency_id)).one()
     assert (row.sent_at, row.attempts) == (None, 1)
     assert "no server here" in row.error
-    assert await mailing.send_pending(runtime.worker_database, runtime.clock, mailing.deliverer(runtime.settings)) == 1
+    assert row.retry_at > datetime.now(UTC)
+
+    async def again() -> int:
+        deliver = mailing.deliverer(runtime.settings)
+        return await mailing.send_pending(runtime.worker_database, runtime.clock, deliver, sender="a@paybill.example")
+
+    assert await again() == 0, "its time has not come"
+    async with runtime.worker_database.transaction(now=runtime.clock.now()) as tx:
+        await tx.execute("UPDATE mail SET retry_at = clock_timestamp() WHERE agency_id = :a", a=house.agency_id)
+    assert await again() == 1

@@ -112,19 +112,28 @@ async def queue_mail(tx: Tx, *, agency_id: UUID, mails: Sequence[Mail]) -> None:
     )
 
 
-async def unsent_mail(tx: Tx, *, most: int, attempts_max: int) -> list[Mail]:
-    """The oldest unsent e-mails that nobody else is sending."""
+@dataclass(frozen=True)
+class Failed:
+    """An e-mail that did not leave, and why; `final`: trying again will not help."""
+
+    mail_id: UUID
+    error: str
+    final: bool
+
+
+async def unsent_mail(tx: Tx, *, most: int) -> list[Mail]:
+    """The oldest unsent e-mails whose time has come and that nobody else is sending."""
     result = await tx.execute(
         "SELECT mail_id, kind, to_name, to_email, subject, body_text, body_html FROM mail "
-        "WHERE sent_at IS NULL AND attempts < :attempts_max ORDER BY created_at, mail_id LIMIT :most "
+        "WHERE sent_at IS NULL AND (retry_at IS NULL OR retry_at <= clock_timestamp()) ORDER BY created_at, mail_id LIMIT :most "
         "FOR UPDATE SKIP LOCKED",
-        attempts_max=attempts_max,
         most=most,
     )
     return [Mail(*row) for row in result]
 
 
-async def mark_mail(tx: Tx, *, sent: Sequence[UUID], failed: Sequence[tuple[UUID, str]]) -> None:
+async def mark_mail(tx: Tx, *, sent: Sequence[UUID], failed: Sequence[Failed], attempts_max: int) -> None:
+    """Note what left and what did not: a failure waits 5 s, then twice as long each time, up to 15 min; `infinity` is given up."""
     await tx.execute(
         "UPDATE mail SET sent_at = :now, attempts = attempts + 1, error = NULL WHERE mail_id = ANY(CAST(:ids AS uuid[]))",
         now=tx.now,
@@ -132,10 +141,15 @@ async def mark_mail(tx: Tx, *, sent: Sequence[UUID], failed: Sequence[tuple[UUID
     )
     if failed:
         await tx.execute(
-            "UPDATE mail SET attempts = attempts + 1, error = r.error "
-            "FROM unnest(CAST(:ids AS uuid[]), CAST(:errors AS text[])) AS r(id, error) WHERE mail_id = r.id",
-            ids=[mail_id for mail_id, _ in failed],
-            errors=[error[:500] for _, error in failed],
+            "UPDATE mail SET attempts = attempts + 1, error = r.error, retry_at = CASE "
+            "WHEN r.final OR attempts + 1 >= :attempts_max THEN 'infinity'::timestamptz "
+            "ELSE clock_timestamp() + make_interval(secs => least(5 * power(2, least(attempts, 10)), 900)) END "
+            "FROM unnest(CAST(:ids AS uuid[]), CAST(:errors AS text[]), CAST(:finals AS boolean[])) AS r(id, error, final) "
+            "WHERE mail_id = r.id",
+            ids=[one.mail_id for one in failed],
+            errors=[one.error.replace("\x00", "")[:500] for one in failed],
+            finals=[one.final for one in failed],
+            attempts_max=attempts_max,
         )
 
 

@@ -443,6 +443,9 @@ mail = Table(
     Column("sent_at", DateTime(timezone=True)),
     Column("attempts", Integer, nullable=False, server_default=_ZERO),
     Column("error", Text),
+    Column(
+        "retry_at", DateTime(timezone=True), comment="Not tried again before, on the real clock; infinity: given up"
+    ),
     Index("ix_mail_unsent", "created_at", postgresql_where=text("sent_at IS NULL")),
     comment="E-mails written with the change they tell of; sent afterwards",
 )
