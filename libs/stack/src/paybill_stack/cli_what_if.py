@@ -270,10 +270,11 @@ def with_margin(
 def week_totals(
     summary: Mapping[str, Any], margins: Sequence[Mapping[str, Any]], charges: Mapping[str, int]
 ) -> dict[str, Decimal]:
-    """The whole week's charge and margin, now and then."""
+    """The whole week's charge and margin, now and then. Cost of no client, such as sick pay of a week without hours, is in no margin."""
     charge, margin = (sum((Decimal(row[name]) for row in margins), Decimal(0)) for name in ("charge_gbp", "margin_gbp"))
     more = from_pence(sum(charges.values()))
-    cost = _gbp(summary["after"], "cost_gbp") - _gbp(summary["before"], "cost_gbp")
+    moved = (Decimal(one["cost_after_gbp"]) - Decimal(one["cost_before_gbp"]) for one in summary["clients"])
+    cost = sum(moved, Decimal(0))
     return {
         "charge_before_gbp": charge,
         "charge_after_gbp": charge + more,

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from pay_calc.api.access import AgencyId, Day, check_agency, read_tx, require_sunday, worker_names
@@ -35,6 +35,15 @@ Order = Annotated[
     Literal["worker", "difference"],
     Query(description="worker: pages. difference: one page, refused ones first, then the largest change of net pay"),
 ]
+
+
+async def _reader(agency_id: AgencyId, principal: Principal = require("pay:read")) -> Principal:
+    """Who asks, refused before the body is looked at."""
+    check_agency(principal, agency_id)
+    return principal
+
+
+Reader = Annotated[Principal, Depends(_reader)]
 
 
 class _In(BaseModel):
@@ -219,16 +228,15 @@ class WhatIfOut(BaseModel):
 async def week_what_if(
     request: Request,
     agency_id: AgencyId,
+    principal: Reader,
     body: WeekWhatIfIn,
     order: Order = "worker",
     cursor: Cursor = None,
     limit: Limit = 100,
-    principal: Principal = require("pay:read"),
 ) -> WhatIfOut:
     """A week, open or closed, with something changed: drafts from the facts of now, final slips from their stored inputs."""
     require_sunday(body.week_ending, "#/week_ending")
     scope = Scope(period_to=period_to_of(body.week_ending))
-    check_agency(principal, agency_id)
     async with read_tx(request, agency_id) as tx:
         return await _answer(tx, agency_id, scope, body, order, cursor, limit)
 
@@ -238,14 +246,13 @@ async def run_what_if(
     request: Request,
     agency_id: AgencyId,
     pay_run_id: UUID,
+    principal: Reader,
     body: WhatIfIn,
     order: Order = "worker",
     cursor: Cursor = None,
     limit: Limit = 100,
-    principal: Principal = require("pay:read"),
 ) -> WhatIfOut:
     """What a pay run has finalised, with something changed."""
-    check_agency(principal, agency_id)
     async with read_tx(request, agency_id) as tx:
         if await runs.by_id(tx, agency_id=agency_id, pay_run_id=pay_run_id) is None:
             raise not_found("pay_run", pay_run_id)
@@ -258,10 +265,9 @@ async def payslip_what_if(
     agency_id: AgencyId,
     payslip_id: UUID,
     body: WhatIfIn,
-    principal: Principal = require("pay:read"),
+    principal: Reader,
 ) -> WhatIfOut:
     """One slip with something changed."""
-    check_agency(principal, agency_id)
     async with read_tx(request, agency_id) as tx:
         if await slips.one(tx, agency_id=agency_id, payslip_id=payslip_id) is None:
             raise not_found("payslip", payslip_id)

@@ -44,9 +44,13 @@ class Selection:
     placements: frozenset[str] | None = None
     clients: frozenset[str] | None = None
 
+    @property
+    def of_places(self) -> bool:
+        return self.placements is not None or self.clients is not None
+
     def place(self, place: tuple[str, str] | None) -> bool:
         """Whether a (placement, client) is chosen; a place that is not known is chosen only when all are."""
-        if self.placements is None and self.clients is None:
+        if not self.of_places:
             return True
         return (
             place is not None
@@ -246,7 +250,7 @@ def _suppose(
     def chosen(charge: Charge) -> bool:
         return selection.place(places.get(charge.timesheet_id))
 
-    if not any(chosen(charge) for charge in inp.charges):
+    if selection.of_places and not any(chosen(charge) for charge in inp.charges):
         return None
     try:
         other = changed(inp, changes, year_book(), chosen)

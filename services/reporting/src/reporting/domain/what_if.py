@@ -295,7 +295,8 @@ def _plus(amount: Decimal | None, more: Decimal) -> Decimal | None:
 
 
 def totals_of(summary: Mapping[str, Any], week: Sequence[Any], charges: Charges) -> list[Move]:
-    """The slips' figures that are not nought, then the whole week's charge and margin."""
+    """The slips' figures that are not nought, then the whole week's charge and margin. Cost of no client, such as sick pay of a week
+    without hours, is in no margin."""
     before, after = _figures(summary["before"]), _figures(summary["after"])
     nought = Decimal(0)
     moves = [
@@ -306,7 +307,7 @@ def totals_of(summary: Mapping[str, Any], week: Sequence[Any], charges: Charges)
     charge = sum((row.charge_gbp for row in week), nought)
     margin = sum((row.margin_gbp for row in week), nought)
     more = from_pence(sum(charges.pence.values()))
-    cost = after.get("cost_gbp", nought) - before.get("cost_gbp", nought)
+    cost = sum((Decimal(one["cost_after_gbp"]) - Decimal(one["cost_before_gbp"]) for one in summary["clients"]), nought)
     return [
         *shown,
         Move("Charge of the week", charge, charge + more),
