@@ -220,6 +220,7 @@ payslip = Table(
     _gbp("levy_gbp"),
     _gbp("net_gbp"),
     _gbp("cost_gbp"),
+    _gbp("statutory_pay_gbp"),
     _minutes("minutes"),
     Column("pay_run_id", Uuid),
     _at("finalised_at"),

@@ -236,6 +236,7 @@ _PAYSLIP = (
     "levy_gbp",
     "net_gbp",
     "cost_gbp",
+    "statutory_pay_gbp",
 )
 
 

@@ -426,6 +426,7 @@ class Risk:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.row, name)
+        ("Statutory pay", Decimal(parts.statutory_pay_gbp)),
 
 
 @router.get("/bureau")
