@@ -63,6 +63,8 @@ class Owners:
         self.asked: list[httpx.Request] = []
         self.away: set[str] = set()
         self.refuse: dict[str, tuple[int, dict[str, Any]]] = {}
+        document = {"worker_id": world.worker_of(5), "requirement": "right_to_work", "expires_on": "2026-04-30"}
+        self.expiring: list[dict[str, Any]] = [document]
         self.answers: dict[str, Callable[[httpx.Request], Any]] = {}
         self.explanation: dict[str, Any] = explanation()
         self.replays: dict[str, Any] = {
@@ -204,14 +206,37 @@ class Owners:
                 "next_cursor": None,
             }
         if path.startswith("/pay-runs/") and request.method == "GET":
-            left = {"worker_id": worker, "outcome": "held", "reason": "missing_document", "held_timesheets": 1}
+            left = {
+                "worker_id": worker,
+                "outcome": "nothing_payable",
+                "reason": None,
+                "held_timesheets": 1,
+                "held_minutes": 2340,
+            }
             return {"pay_run_id": path.rsplit("/", 1)[-1], "state": "closed", "left_out": [left]}
         if path.endswith("/explanation"):
             return self.explanation
         if path == "/expiring":
-            return [{"worker_id": worker, "requirement": "right_to_work", "expires_on": "2026-04-30"}]
+            return self.expiring
+        if path == "/pay-calendar":
+            return {"frequency": "weekly", "payday_days_after": 9, "late_pay": None, "is_default": False}
         if path.startswith("/timesheets/") and request.method == "GET":
-            return {"entries": [{"worked_on": "2026-03-30", "starts": "08:00", "ends": "16:30", "minutes": 480}]}
+            entry = {"worked_on": "2026-03-30", "start": "08:00", "finish": "16:30", "break_minutes": 30}
+            proof = {
+                "evidence_id": world.id("evidence"),
+                "version": 1,
+                "decision": "approved",
+                "kind": "client",
+                "decided_at": "2026-04-06T11:05:00+00:00",
+                "by_subject": "approval-link",
+                "by_name": "Sam Supervisor",
+                "ip": "192.0.2.7",
+                "user_agent": "Test browser",
+                "note": "Looks right",
+                "seen": {"entries": [entry], "expenses": []},
+                "seen_sha256": "0" * 64,
+            }
+            return {"entries": [entry], "evidence": [proof]}
         return {
             "payslips": 24,
             "sent": 4,

@@ -257,7 +257,6 @@ class TestCommands:
             assert "Replayed; handled 3 events" in (await browser.get("/system")).text
         assert site.owners.sent()[0].url.path == "/v1/ops/dead-letters/7/replay"
 
-
     async def test_a_discard_carries_its_reason_and_the_rights_of_who_runs_the_instance(self, site: Site) -> None:
         for person, everywhere in (("bea", True), ("pat", False)):
             async with site.sign_in(person) as browser:
@@ -271,6 +270,7 @@ class TestCommands:
             assert json.loads(sent.content) == {"reason": "Sent by a test"}
             principal = await site.app.state.verifier.verify(sent.headers["authorization"].removeprefix("Bearer "))
             assert principal.every_agency is everywhere
+
     async def test_replicas_are_told_apart(self, site: Site) -> None:
         async with site.sign_in("bea") as browser:
             text = (await browser.get("/system")).text
@@ -278,7 +278,6 @@ class TestCommands:
         assert re.search(r"pay-calc-1.*?Live.*?moved 1 s ago, 24 partitions", text, re.DOTALL)
         assert re.search(r"pay-calc-2.*?Silent for 95 s", row, re.DOTALL)
         assert "unknown" in text[text.index('id="service-compliance"') : text.index("compliance-1")]
-
 
     async def test_a_record_that_nobody_can_read_is_shown_harmless(self, site: Site) -> None:
         site.owners.letter = {"agency_id": None, "event_type": "unreadable", "payload": r"<script>\x00", "waiting": 0}

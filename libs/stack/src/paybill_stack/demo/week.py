@@ -80,7 +80,7 @@ class AgencyRun:
         issuer = {
             "legal_name": name, "address": address, "vat_number": f"GB{999_000_000 + number}",
             "company_number": f"ZZ{number:06}", "email": f"accounts.{code.lower()}@example.com", "phone": "07700 900999",
-            "invoice_prefix": f"{code}-", "credit_note_prefix": f"{code}-CN", "self_bill_prefix": f"{code}-SB", **bank,
+            "invoice_prefix": code, "credit_note_prefix": f"{code}-CN", "self_bill_prefix": f"{code}-SB", **bank,
         }  # fmt: skip
         await asyncio.gather(
             self.client.put("pay-calc", self.path("employer"), employer),

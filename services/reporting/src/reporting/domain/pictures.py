@@ -1,4 +1,4 @@
-"""Inline SVG, drawn on whole numbers: each picture has its table beside it and says in words what it shows."""
+"""Inline SVG, drawn on whole numbers: each picture has its figures beside it as text, or says in words what it shows."""
 
 from __future__ import annotations
 
@@ -7,39 +7,23 @@ from dataclasses import dataclass
 from html import escape
 
 
-@dataclass(frozen=True)
-class Bar:
-    """One bar: its label, how long it is, the text at its end, an optional mark (last week), where a click goes."""
+def bar(value: int, *, top: int, mark: int | None = None) -> str:
+    """One bar of a table's row, as long as its share of `top`; `mark` is last week's. A negative value takes the blocked tone.
 
-    label: str
-    value: int
-    text: str
-    mark: int | None = None
-    href: str | None = None
-    tone: str = "accent"
-
-
-def bars(items: Sequence[Bar], *, title: str, label_width: int = 190, width: int = 960, row: int = 28) -> str:
-    """Horizontal bars, longest as long as there is room for. Negative values are drawn in the blocked tone."""
-    top = max([1, *(abs(item.value) for item in items), *(abs(item.mark or 0) for item in items)])
-    room = width - label_width - 150
-    height = row * len(items)
-    parts = [_open(width, height, title, links=any(item.href for item in items))]
-    for index, item in enumerate(items):
-        y = index * row
-        length = max(2, room * abs(item.value) // top) if item.value else 0
-        tone = "blocked" if item.value < 0 else item.tone
-        body = (
-            f'<text x="{label_width - 10}" y="{y + row // 2 + 4}" text-anchor="end" class="lbl">{_cut(item.label, 24)}</text>'
-            f'<rect x="{label_width}" y="{y + 6}" width="{length}" height="{row - 12}" rx="2" class="bar {tone}"/>'
-        )
-        if item.mark is not None:
-            x = label_width + room * abs(item.mark) // top
-            body += f'<line x1="{x}" x2="{x}" y1="{y + 3}" y2="{y + row - 3}" class="mark"/>'
-        past = max(length, room * abs(item.mark or 0) // top)
-        body += f'<text x="{label_width + past + 8}" y="{y + row // 2 + 4}" class="num">{escape(item.text)}</text>'
-        parts.append(_linked(body, item.href, f"{item.label}: {item.text}"))
+    It stretches with its cell, and says nothing to a screen reader: the row has the figures.
+    """
+    most = max(1, top)
+    tone = "blocked" if value < 0 else "accent"
+    parts = [_stretched("bar-line", 16), f'<rect y="3" width="{_share(value, most)}" height="10" class="bar {tone}"/>']
+    if mark is not None:
+        x = _share(mark, most)
+        parts.append(f'<line x1="{x}" x2="{x}" y1="0" y2="16" class="mark"/>')
     return "".join([*parts, "</svg>"])
+
+
+def _share(value: int, top: int) -> int:
+    """Of 1,000, at least a sliver of what is not nothing."""
+    return min(1000, max(4, 1000 * abs(value) // top)) if value else 0
 
 
 @dataclass(frozen=True)
@@ -52,7 +36,7 @@ class Step:
     total: bool = False
 
 
-def waterfall(steps: Sequence[Step], *, title: str, width: int = 960, height: int = 230) -> str:
+def waterfall(steps: Sequence[Step], *, title: str, width: int = 720, height: int = 230) -> str:
     """From charge to margin: how each cost takes its part."""
     levels, at = [], 0
     for step in steps:
@@ -85,44 +69,20 @@ def waterfall(steps: Sequence[Step], *, title: str, width: int = 960, height: in
     return "".join([*parts, "</svg>"])
 
 
-@dataclass(frozen=True)
-class Stage:
-    """One stage of the funnel: the share that reached it, split into settled and waiting."""
+def funnel(values: Sequence[int]) -> list[str]:
+    """Stages side by side, one picture each, as tall as its share of the tallest and joined to the next so that a fall is seen.
 
-    label: str
-    value: int
-    text: str
-    under: str
-    href: str | None = None
-    tone: str = "accent"
-    key: str = ""
-
-
-def funnel(stages: Sequence[Stage], *, title: str, width: int = 1160, height: int = 136) -> str:
-    """Stages side by side, each as tall as its share of the tallest, joined so that a fall is seen."""
-    top = max([1, *(stage.value for stage in stages)])
-    gap = 38
-    column = (width + gap) // max(1, len(stages))
-    room = height - 60
-    parts = [_open(width, height, title, links=any(stage.href for stage in stages))]
-    tops = [34 + room - room * max(0, stage.value) // top for stage in stages]
-    for index, stage in enumerate(stages):
-        x, y = index * column, tops[index]
-        wide = column - gap
-        body = (
-            f'<rect x="{x}" y="34" width="{wide}" height="{room}" rx="2" class="well"/>'
-            f'<rect x="{x}" y="{y}" width="{wide}" height="{34 + room - y}" rx="2" class="bar {stage.tone}"/>'
-            f'<text x="{x}" y="12" class="lbl">{escape(stage.label)}</text>'
-            f'<text x="{x}" y="28" class="num" data-live="{stage.key}">{escape(stage.text)}</text>'
-            f'<text x="{x}" y="{height - 8}" class="lbl small">{escape(stage.under)}</text>'
-        )
-        parts.append(_linked(body, stage.href, f"{stage.label}: {stage.text}, {stage.under}"))
-        if index + 1 < len(stages):
-            left, right, bottom = x + wide, x + column, 34 + room
-            parts.append(
-                f'<polygon points="{left},{y} {right},{tops[index + 1]} {right},{bottom} {left},{bottom}" class="join"/>'
-            )
-    return "".join([*parts, "</svg>"])
+    Each stretches with its column; label and figures stand beside it as text.
+    """
+    top = max([1, *values])
+    tops = [100 - 100 * max(0, value) // top for value in values]
+    parts = []
+    for index, y in enumerate(tops):
+        body = f'<rect width="800" height="100" class="well"/><rect y="{y}" width="800" height="{100 - y}" class="bar accent"/>'
+        if index + 1 < len(tops):
+            body += f'<polygon points="800,{y} 1000,{tops[index + 1]} 1000,100 800,100" class="join"/>'
+        parts.append(f"{_stretched('stage', 100)}{body}</svg>")
+    return parts
 
 
 def strip(parts_of: Sequence[tuple[str, int, str]], *, title: str, width: int = 220, height: int = 14) -> str:
@@ -140,19 +100,17 @@ def strip(parts_of: Sequence[tuple[str, int, str]], *, title: str, width: int = 
     return "".join([*parts, "</svg>"])
 
 
-def _open(width: int, height: int, title: str, *, links: bool = False) -> str:
-    """A picture is one image to a screen reader, unless its parts can be followed."""
-    role = "group" if links else "img"
+def _open(width: int, height: int, title: str) -> str:
+    """A picture is one image to a screen reader."""
     return (
-        f'<svg viewBox="0 0 {width} {height}" class="chart" role="{role}" aria-label="{escape(title, quote=True)}" '
+        f'<svg viewBox="0 0 {width} {height}" class="chart" role="img" aria-label="{escape(title, quote=True)}" '
         f'preserveAspectRatio="xMinYMin meet"><title>{escape(title)}</title>'
     )
 
 
-def _linked(body: str, href: str | None, label: str) -> str:
-    if href is None:
-        return f"<g><title>{escape(label)}</title>{body}</g>"
-    return f'<a href="{escape(href, quote=True)}"><title>{escape(label)}</title>{body}</a>'
+def _stretched(name: str, height: int) -> str:
+    """A picture of marks alone that fills whatever it stands in."""
+    return f'<svg viewBox="0 0 1000 {height}" class="{name}" preserveAspectRatio="none" aria-hidden="true">'
 
 
 def _cut(text: str, most: int) -> str:

@@ -26,17 +26,6 @@ def pounds(amount_gbp: Decimal | None) -> str:
     return f"{MINUS if amount_gbp < 0 else ''}£{abs(amount_gbp):,.2f}"
 
 
-def short_pounds(amount_gbp: Decimal) -> str:
-    """`£1.2m`, `£34k`, `£560`: for labels in pictures, where the table beside it has the exact figure."""
-    sign, pence = (MINUS if amount_gbp < 0 else ""), int(abs(amount_gbp) * 100)
-    if pence >= 100_000_000:
-        tenths = (pence + 5_000_000) // 10_000_000
-        return f"{sign}£{tenths // 10}.{tenths % 10}m"
-    if pence >= 1_000_000:
-        return f"{sign}£{(pence + 50_000) // 100_000}k"
-    return f"{sign}£{(pence + 50) // 100}"
-
-
 def hours(minutes: int | None) -> str:
     """`37:30`; thousands of hours are grouped."""
     if minutes is None:
@@ -99,12 +88,12 @@ def full_moment(value: datetime | None) -> str:
 
 
 def age(span: timedelta | None) -> str:
-    """`3 d 4 h`, `5 h 20 min`, `8 min`, `now`."""
+    """`3 d 4 h`, `5 h 20 min`, `8 min`, `under 1 min`."""
     if span is None:
         return NOTHING
     minutes = int(span.total_seconds() // 60)
     if minutes < 1:
-        return "now"
+        return "under 1 min"
     if minutes < 60:
         return f"{minutes} min"
     if minutes < 24 * 60:

@@ -13,6 +13,7 @@ from uuid import UUID
 from reporting.domain import show, words
 
 ROWS_MAX = 200
+_CODES = frozenset({"code", "status", "state", "reason", "kind", "element", "outcome", "pay_basis", "rate_code"})
 _NAMED = {"worker_id": "worker", "client_id": "client", "payee_id": "payee", "consultant_id": "consultant"}
 _HIDDEN = frozenset(
     {
@@ -113,6 +114,62 @@ def tidy(value: Any, *, names: Mapping[UUID, str], base: str = "") -> Tidied:
     return Tidied(tuple(facts), tuple(grid for grid in (*summed, *grids) if grid.rows), tuple(notes))
 
 
+@dataclass(frozen=True)
+class Evidence:
+    """One decision about a timesheet: a heading, then who, when, from where and what was seen."""
+
+    heading: str
+    facts: tuple[Fact, ...]
+
+
+_DECISIONS = {"approved": "Approved", "rejected": "Rejected", "amended": "Amended"}
+_DECIDERS = {"client": "the client", "agency": "the agency"}
+
+
+def evidence(raw: Mapping[str, Any]) -> Evidence:
+    """The timesheet service's evidence of a decision, for people."""
+    decision, kind = str(raw.get("decision", "")), str(raw.get("kind", ""))
+    version = raw.get("version")
+    heading = f"{_DECISIONS.get(decision, words.plain(decision))} by {_DECIDERS.get(kind, words.plain(kind).lower())}"
+    seen = raw.get("seen")
+    pairs = (
+        ("Who", str(raw.get("by_name") or raw.get("by_subject") or ""), str(raw.get("by_subject") or "")),
+        ("When", *_when(str(raw.get("decided_at") or ""))),
+        ("From", str(raw.get("ip") or ""), str(raw.get("user_agent") or "")),
+        ("Said", str(raw.get("note") or ""), ""),
+        ("Saw", _seen(seen) if isinstance(seen, Mapping) else "", str(raw.get("seen_sha256") or "")),
+    )
+    return Evidence(
+        f"{heading}, version {version}" if version not in (None, 1) else heading,
+        tuple(Fact(label, text, title) for label, text, title in pairs if text),
+    )
+
+
+def _when(text: str) -> tuple[str, str]:
+    moment = _moment(text)
+    return (show.moment(moment), show.full_moment(moment)) if moment else (text, "")
+
+
+def _seen(seen: Mapping[str, Any]) -> str:
+    """The hours and expenses that were on the page, day by day: what a client was shown before deciding."""
+    entries = [one for one in seen.get("entries") or [] if isinstance(one, Mapping)]
+    expenses = [one for one in seen.get("expenses") or [] if isinstance(one, Mapping)]
+    parts = [_entry(entry) for entry in entries]
+    parts += [f"{words.plain(str(one.get('code', ''))).lower()} £{one.get('charge_gbp', '')}" for one in expenses]
+    return "; ".join(parts) if parts else "no hours"
+
+
+def _entry(entry: Mapping[str, Any]) -> str:
+    day = _day(str(entry.get("worked_on", "")))
+    said = show.day(day) if day else ""
+    if entry.get("start") and entry.get("finish"):
+        pause = entry.get("break_minutes") or 0
+        said = f"{said} {entry['start']} to {entry['finish']}{f' less {pause} min' if pause else ''}"
+    elif entry.get("units"):
+        said = f"{said} {entry['units']} {entry.get('unit') or ''}"
+    return said.strip()
+
+
 def _side_by_side(labels: tuple[str, ...], rows: list[tuple[str, tuple[Fact, ...]]]) -> Grid:
     """Objects of the same fields under one another: before, this, after."""
     first = rows[0][1]
@@ -171,7 +228,7 @@ def _fact(key: str, value: Any, names: Mapping[UUID, str], base: str) -> Fact:
         return Fact(label, show.day(day), show.full_day(day))
     if key == "requirement":
         return Fact(label, words.requirement(text))
-    return Fact(label, _word(text) if key in ("code", "status", "state", "reason", "kind", "element") else text)
+    return Fact(label, _word(text) if key in _CODES else text)
 
 
 def _word(value: Any) -> str:
@@ -182,12 +239,15 @@ def _word(value: Any) -> str:
 
 
 def _label(key: str) -> str:
-    text = re.sub(r"_(gbp|id|on|at)$", "", key)
+    text = _LABELS.get(key) or re.sub(r"_(gbp|id|on|at)$", "", key.removesuffix("_name"))
     text = {"minutes": "hours", "code": "reason"}.get(text, text.replace("_minutes", "_hours"))
     text = text.replace("_", " ").capitalize()
     if key.endswith("_gbp"):
         text = f"{text} £"
     return re.sub(r"\b(vat|nic|paye|ni|po|fps)\b", lambda found: found.group().upper(), text, flags=re.IGNORECASE)
+
+
+_LABELS = {"funds_on": "funds on", "break_minutes": "break", "prepared_at": "prepared at", "released_at": "released at"}
 
 
 def _uuid(text: str) -> UUID | None:

@@ -290,10 +290,8 @@ def story(kind: str, detail: Mapping[str, Any]) -> str:
         parts.append(f"payday {show.day(date.fromisoformat(str(detail['payday_on'])))}")
     if "reason_code" in detail:
         parts.append(plain(str(detail["reason_code"])).lower())
-    reasons = detail.get("reasons")
-    if isinstance(reasons, list):
-        parts.extend(reason(item) for item in reasons if isinstance(item, dict))
-    return ", ".join(parts)
+    reasons = [reason(one) for one in detail.get("reasons") or [] if isinstance(one, Mapping)]
+    return ". ".join(text for text in (", ".join(parts), "; ".join(reasons)) if text)
 
 
 def story_state(kind: str, detail: Mapping[str, Any]) -> State:

@@ -43,6 +43,11 @@ class Week:
         return Decimal(self.totals.costed_charge_gbp) - Decimal(self.totals.cost_gbp)
 
     @property
+    def to_pay_gbp(self) -> Decimal:
+        """What closed pay runs owe to workers and companies and no released payment file has paid yet."""
+        return max(Decimal(0), Decimal(self.runs.payable_gbp) - Decimal(self.runs.payments_gbp))
+
+    @property
     def funnel(self) -> list[Stage]:
         """Submitted to cash, in charge; each stage counts what has reached it."""
         t, r = self.totals, self.runs

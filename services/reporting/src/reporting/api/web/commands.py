@@ -36,6 +36,8 @@ class Command:
     body: Callable[[Form, Visitor], Any]
     doing: Callable[[Form], str]
     done: Callable[[Form, Any], str]
+    keep: tuple[str, ...] = ()
+    """Fields of the record at `path` that stay as they are: read first, and sent back with the body."""
 
 
 def _id(form: Form, name: str) -> UUID:
@@ -200,6 +202,23 @@ COMMANDS: dict[str, Command] = {
         lambda f: "Recording the document.",
         lambda f, a: "Recorded; holds that waited for it lift by themselves.",
     ),
+    "approve-umbrella": Command(
+        "compliance",
+        "PUT",
+        lambda f: f"/umbrellas/{_id(f, 'payee_id')}",
+        lambda f, _: {"status": "approved"},
+        lambda f: "Approving the umbrella company.",
+        _text("The umbrella company is on the approved list; what waited for it clears by itself."),
+    ),
+    "late-pay-rule": Command(
+        "pay-calc",
+        "PUT",
+        lambda f: "/pay-calendar",
+        lambda f, _: {"late_pay": "with_current_pay"},
+        lambda f: "Storing the rule for late pay.",
+        _text("Late weeks are paid with the next pay run."),
+        keep=("payday_days_after",),
+    ),
     "close-pay-run": Command(
         "pay-calc",
         "POST",
@@ -263,6 +282,9 @@ async def command(request: Request, agency_id: UUID, name: str) -> Response:
     forward = forward_of(request)
 
     async def work() -> str:
+        if found.keep:
+            known = await forward.send(found.service, "GET", path, principal=who.principal, agency_id=agency_id)
+            body.update({name: known.json()[name] for name in found.keep})
         answer = await forward.send(
             found.service,
             found.method,

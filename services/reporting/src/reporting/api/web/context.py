@@ -24,6 +24,7 @@ from paybill_common.auth import Principal
 from paybill_common.clock import london_date
 from paybill_common.db import Database, Tx
 from paybill_common.http.problems import Problem
+from paybill_common.money import from_pence
 from paybill_common.periods import week_ending_of
 from reporting.api.forward import Forward
 from reporting.domain import show, words
@@ -167,9 +168,10 @@ def templates() -> Environment:
     )
     for name in ("money", "pounds", "hours", "hours_decimal", "count", "percent", "day", "full_day", "moment"):
         environment.filters[name] = getattr(show, name)
-    for name in ("full_moment", "age", "rate", "short_pounds"):
+    for name in ("full_moment", "age", "rate"):
         environment.filters[name] = getattr(show, name)
     environment.filters["week"] = show.week
+    environment.filters["from_pence"] = from_pence
     environment.filters["plain"] = words.plain
     environment.globals.update(
         words=words,

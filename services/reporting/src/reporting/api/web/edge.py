@@ -225,60 +225,63 @@ async def developers_page(request: Request) -> Response:
 
 
 def _commands(own: str, timesheet: str, agency: str) -> dict[str, str]:
-    root = f"{timesheet}/v1/agencies/$AGENCY"
-    day = '{"worked_on": "2026-04-0%d", "start": "08:00", "finish": "16:30", "break_minutes": 30}'
-    entries = ", ".join(day % number for number in (1, 2))
+    """Shell that a developer pastes in order; short lines, so that none is cut or wrapped on a laptop."""
+    day = '{"worked_on": "2026-04-0%d", "start": "08:00", "finish": "16:30"}'
+    entries = ",\n    ".join(day % number for number in (1, 2))
     return {
         "token": (
             "SECRET=...   # of your client; the demo prints where its own is\n"
             f"TOKEN=$(curl -s {own}/oauth/token \\\n"
             "  -d grant_type=client_credentials \\\n"
             "  -d client_id=paybill-cli -d client_secret=$SECRET \\\n"
-            "  | python3 -c 'import json,sys; print(json.load(sys.stdin)[\"access_token\"])')"
+            "  | python3 -c 'import json, sys\n"
+            'print(json.load(sys.stdin)["access_token"])\')'
         ),
         "agency": (
             f"AGENCY={agency}\n"
+            f"READ={own}/v1/agencies/$AGENCY\n"
+            f"ROOT={timesheet}/v1/agencies/$AGENCY\n"
             "new() { python3 -c 'import uuid; print(uuid.uuid4())'; }\n"
             "call() {   # call METHOD URL [JSON]\n"
             '  curl -s -X "$1" "$2" -H "Authorization: Bearer $TOKEN" \\\n'
-            '    -H "Content-Type: application/json" -H "Idempotency-Key: $(new)" \\\n'
-            '    ${3:+-d "$3"}; echo\n'
+            '    -H "Content-Type: application/json" \\\n'
+            '    -H "Idempotency-Key: $(new)" ${3:+-d "$3"}; echo\n'
             "}\n"
-            f'call GET "{own}/v1/agencies/$AGENCY/weeks"'
+            'call GET "$READ/weeks"'
         ),
         "records": (
             "CLIENT=$(new); WORKER=$(new); PLACEMENT=$(new); CARD=$(new)\n"
-            f'call PUT "{root}/clients/$CLIENT" \\\n  \'{{"name": "Client 900 Example Ltd", "reference": "C-900"}}\'\n'
-            f'call PUT "{root}/workers/$WORKER" \\\n  \'{{"name": "Worker 90000 Testcase", "reference": "W-90000"}}\'\n'
-            f'call PUT "{root}/placements/$PLACEMENT" \\\n'
+            'call PUT "$ROOT/clients/$CLIENT" \\\n  \'{"name": "Client 900 Example Ltd", "reference": "C-900"}\'\n'
+            'call PUT "$ROOT/workers/$WORKER" \\\n  \'{"name": "Worker 90000 Testcase", "reference": "W-90000"}\'\n'
+            'call PUT "$ROOT/placements/$PLACEMENT" \\\n'
             '  "{\\"worker_id\\": \\"$WORKER\\", \\"client_id\\": \\"$CLIENT\\",\n'
             '    \\"name\\": \\"Picker\\", \\"starts_on\\": \\"2026-03-30\\"}"\n'
-            f'call PUT "{root}/rate-cards/$CARD/versions" \\\n'
+            'call PUT "$ROOT/rate-cards/$CARD/versions" \\\n'
             '  "{\\"name\\": \\"Picker\\", \\"client_id\\": \\"$CLIENT\\",\n'
-            '    \\"effective_from\\": \\"2026-03-30\\", \\"rates\\": [{\\"code\\": \\"standard\\",\n'
-            '    \\"pay_rate\\": \\"12.7100\\", \\"charge_rate\\": \\"18.5000\\"}]}"'
+            '    \\"effective_from\\": \\"2026-03-30\\",\n'
+            '    \\"rates\\": [{\\"code\\": \\"standard\\",\n'
+            '      \\"pay_rate\\": \\"12.7100\\", \\"charge_rate\\": \\"18.5000\\"}]}"'
         ),
         "hours": (
-            f'call POST "{root}/weeks/2026-04-05/open"\n'
-            f'TIMESHEET=$(call GET "{root}/timesheets?worker_id=$WORKER&week_ending=2026-04-05" \\\n'
-            '  | python3 -c \'import json,sys; print(json.load(sys.stdin)["items"][0]["timesheet_id"])\')\n'
-            f'call PUT "{root}/timesheets/$TIMESHEET/entries" \\\n  \'{{"entries": [{entries}]}}\'\n'
-            f'call POST "{root}/timesheets/$TIMESHEET/submit"\n'
-            f'call POST "{root}/timesheets/$TIMESHEET/approve" \\\n'
+            'call POST "$ROOT/weeks/2026-04-05/open"\n'
+            'TIMESHEET=$(call GET "$ROOT/timesheets?worker_id=$WORKER" \\\n'
+            "  | python3 -c 'import json, sys\n"
+            'print(json.load(sys.stdin)["items"][0]["timesheet_id"])\')\n'
+            'SHEET="$ROOT/timesheets/$TIMESHEET"\n'
+            f'call PUT "$SHEET/entries" \\\n  \'{{"entries": [\n    {entries}]}}\'\n'
+            'call POST "$SHEET/submit"\n'
+            'call POST "$SHEET/approve" \\\n'
             '  \'{"evidence": {"kind": "agency", "note": "Signed sheet on file"}}\''
         ),
-        "look": (
-            f'call GET "{own}/v1/agencies/$AGENCY/timesheets/$TIMESHEET"\n'
-            f'call GET "{own}/v1/agencies/$AGENCY/weeks/2026-04-05"'
-        ),
+        "look": ('call GET "$READ/timesheets/$TIMESHEET"\ncall GET "$READ/weeks/2026-04-05"'),
         "problem": json.dumps(
             {
-                "type": "https://paybill.example/problems/not_a_week_ending",
+                "type": "…/problems/not_a_week_ending",
                 "title": "Not a week ending",
                 "status": 422,
                 "code": "not_a_week_ending",
                 "detail": "A week ends on a Sunday; 2026-04-06 is a Monday.",
-                "instance": "urn:uuid:0b6e6e00-0000-4000-8000-000000000000",
+                "instance": "urn:uuid:0b6e6e00-…",
                 "errors": [{"pointer": "path:/week_ending", "detail": "…", "code": "not_a_week_ending"}],
             },
             indent=2,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -102,14 +103,11 @@ async def week_page(request: Request, agency_id: UUID, week_ending: WeekPath, by
         found=found,
         steps=steps_of(found),
         actions=actions_of(found, base),
-        funnel=pictures.funnel(_stages(found, links), title=_funnel_words(found)).replace(
-            'class="chart"', 'class="chart funnel-picture"', 1
-        ),
-        links=links,
+        stages=shown_stages(found, links),
         queues=_queues(found, held, ages, base, now(request)),
         by=by,
-        margins=margins,
-        margin_bars=margin_bars(margins, by=by, base=base),
+        margins=margin_rows(margins, by=by, base=base),
+        last_week=any(row.before_charge_gbp for row in margins),
         oldest=oldest,
         waits_for=waits_for,
     )
@@ -127,28 +125,37 @@ def stage_links(base: str) -> dict[str, str]:
     }
 
 
-def _stages(found: Week, links: dict[str, str]) -> list[pictures.Stage]:
+@dataclass(frozen=True)
+class ShownStage:
+    """A stage of the funnel as it is drawn: its figures as text, its height as a picture."""
+
+    key: str
+    label: str
+    amount: str
+    under: str
+    href: str
+    picture: str
+
+
+def shown_stages(found: Week, links: dict[str, str]) -> list[ShownStage]:
+    """The funnel's stages, each linked to what it is made of."""
+    stages = found.funnel
+    drawn = pictures.funnel([max(0, to_pence(stage.amount_gbp)) for stage in stages])
     return [
-        pictures.Stage(
+        ShownStage(
+            key=stage.key,
             label=stage.label,
-            value=max(0, to_pence(stage.amount_gbp)),
-            text=show.money(stage.amount_gbp),
+            amount=show.money(stage.amount_gbp),
             under=(
-                f"{show.count(stage.timesheets)} invoices"
+                f"of {show.count(stage.timesheets)} invoices"
                 if stage.key == "cash"
-                else f"{show.count(stage.timesheets)} sheets, {show.hours(stage.minutes)} h"
+                else f"{show.count(stage.timesheets)} timesheets, {show.hours(stage.minutes)} h"
             ),
             href=links[stage.key],
-            key=f"stage_{stage.key}",
+            picture=picture,
         )
-        for stage in found.funnel
+        for stage, picture in zip(stages, drawn, strict=True)
     ]
-
-
-def _funnel_words(found: Week) -> str:
-    return "The week's funnel: " + "; ".join(
-        f"{stage.label.lower()} {show.pounds(stage.amount_gbp)}" for stage in found.funnel
-    )
 
 
 def steps_of(found: Week) -> list[Step]:
@@ -158,13 +165,20 @@ def steps_of(found: Week) -> list[Step]:
     return [
         Step("done", f"Cut off {show.moment(cut.cut_off_at)}") if cut else Step("waiting", "Not cut off yet"),
         Step("done", f"Pay run closed {show.moment(runs[0].closed_at)}") if runs else Step("waiting", "Pay run open"),
-        Step("done", f"{show.count(found.runs.payments)} payments instructed")
-        if found.runs.payments
-        else Step("waiting", "No payment file yet"),
+        _payment_step(found),
         Step("done", f"Invoices issued {show.moment(invoiced[0].closed_at)}")
         if invoiced
         else Step("waiting", "Invoices not issued"),
     ]
+
+
+def _payment_step(found: Week) -> Step:
+    instructed = f"{show.count(found.runs.payments)} payments instructed"
+    if not found.runs.payments:
+        return Step("waiting", "No payment file yet")
+    if found.to_pay_gbp > 0:
+        return Step("waiting", f"{instructed}, {show.pounds(found.to_pay_gbp)} to go")
+    return Step("done", instructed)
 
 
 def actions_of(found: Week, base: str) -> list[Act]:
@@ -174,7 +188,7 @@ def actions_of(found: Week, base: str) -> list[Act]:
         return acts
     if not found.pay_runs:
         acts.append(Act("pay", f"{base}/pay", "Close pay run…"))
-    elif not found.runs.payments:
+    elif found.to_pay_gbp > 0:
         acts.append(Act("pay", f"{base}/pay#file", "Prepare payment file…"))
     if found.totals.bill_ready:
         acts.append(Act("invoices", f"{base}/invoices#issue", "Issue invoices…"))
@@ -330,22 +344,31 @@ def _queues(found: Week, held: list[Any], ages: list[Any], base: str, at: Any) -
     return queues
 
 
-def margin_bars(rows: list[Any], *, by: str, base: str, width: int = 760) -> str:
-    """Margin by client, consultant or branch as sorted bars, last week's mark on each."""
-    if not rows:
-        return ""
-    items = [
-        pictures.Bar(
-            label=row.name,
-            value=to_pence(row.margin_gbp),
-            text=f"{show.money(row.margin_gbp)}  {show.percent(row.margin_gbp, row.charge_gbp)}",
-            mark=to_pence(row.before_margin_gbp) if row.before_charge_gbp else None,
-            href=f"{base}/timesheets?{by}_id={row.id}&sort=-margin" if row.id else None,
-        )
-        for row in rows[:12]
+@dataclass(frozen=True)
+class MarginRow:
+    """A row of the margin table: the store's row, its bar, and where it leads."""
+
+    row: Any
+    bar: str
+    href: str
+
+
+def margin_rows(rows: list[Any], *, by: str, base: str) -> list[MarginRow]:
+    """Margin by client, consultant or branch, largest first, each with its bar and last week's mark on it."""
+    margins = [to_pence(row.margin_gbp) for row in rows]
+    marks = [to_pence(row.before_margin_gbp) if row.before_charge_gbp else None for row in rows]
+    top = max([1, *map(abs, margins), *(abs(mark) for mark in marks if mark is not None)])
+    return [
+        MarginRow(row, pictures.bar(margin, top=top, mark=mark), f"{base}/timesheets?{_only(row, by)}&sort=-margin")
+        for row, margin, mark in zip(rows, margins, marks, strict=True)
     ]
-    said = "; ".join(f"{item.label} {item.text}" for item in items[:5])
-    return pictures.bars(items, title=f"Margin by {by}, largest first: {said}", width=width)
+
+
+def _only(row: Any, by: str) -> str:
+    """The filter of the timesheets that a margin row is made of."""
+    if row.id:
+        return f"{by}_id={row.id}"
+    return urlencode({"branch": row.branch}) if row.branch else "status=approved"
 
 
 @router.get("/agencies/{agency_id}/weeks/{week_ending}/tie-out")
@@ -377,20 +400,22 @@ async def margin_page(request: Request, agency_id: UUID, week_ending: WeekPath, 
         agency_id=agency_id,
         week_ending=week,
         by=by,
-        rows=rows,
+        rows=margin_rows(rows, by=by, base=f"/agencies/{agency_id}/weeks/{week}"),
+        last_week=any(row.before_charge_gbp for row in rows),
         steps=steps,
         waterfall=pictures.waterfall(
             steps, title="From charge to margin: " + "; ".join(f"{step.label} {step.text}" for step in steps)
         )
         if totals.costed
         else "",
-        bars=margin_bars(rows, by=by, base=f"/agencies/{agency_id}/weeks/{week}", width=960),
         total={
             "charge": sum((row.charge_gbp for row in rows), Decimal(0)),
             "pay": sum((row.pay_gbp for row in rows), Decimal(0)),
             "cost": sum((row.cost_gbp for row in rows), Decimal(0)),
             "margin": sum((row.margin_gbp for row in rows), Decimal(0)),
             "before": sum((row.before_margin_gbp for row in rows), Decimal(0)),
+            "timesheets": sum(row.timesheets for row in rows),
+            "minutes": sum(int(row.minutes) for row in rows),
         },
     )
 
@@ -401,6 +426,7 @@ def waterfall_steps(totals: Any, parts: Any) -> list[pictures.Step]:
     named = [
         ("Pay", Decimal(parts.pay_gbp)),
         ("Holiday pay", Decimal(parts.holiday_pay_gbp)),
+        ("Statutory pay", Decimal(parts.statutory_pay_gbp)),
         ("Employer NIC", Decimal(parts.employer_nic_gbp)),
         ("Pension", Decimal(parts.employer_pension_gbp)),
         ("Levy", Decimal(parts.levy_gbp)),
@@ -426,7 +452,6 @@ class Risk:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.row, name)
-        ("Statutory pay", Decimal(parts.statutory_pay_gbp)),
 
 
 @router.get("/bureau")

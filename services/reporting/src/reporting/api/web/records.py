@@ -12,6 +12,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from paybill_common.db import Tx
 from paybill_common.http.problems import Problem, not_found
 from paybill_common.labels import labels_of
 from reporting.api.forward import Answer, Away, Refused
@@ -19,7 +20,7 @@ from reporting.api.web.context import HEADERS, Visitor, forward_of, newest_week,
 from reporting.api.web.overview import WeekPath, steps_of
 from reporting.api.web.route import PageRoute
 from reporting.api.weeks import reasons_of, sunday, words_line
-from reporting.domain import explained, show, tidy, words
+from reporting.domain import explained, tidy, words
 from reporting.store import lists
 from reporting.store import week as store
 from reporting.usecases.week import read_week
@@ -29,6 +30,7 @@ PAGE = 100
 Search = Annotated[str | None, Query(max_length=100, pattern=r"^[^\x00]*$")]
 Number = Annotated[int, Query(ge=1, le=10_000)]
 Short = Annotated[str | None, Query(max_length=80, pattern=r"^[^\x00]*$")]
+WeekQuery = Annotated[date, Query(alias="week", ge=date(2000, 1, 2), le=date(2100, 12, 26))]
 Sort = Annotated[str, Query(max_length=20, pattern=r"^-?[a-z]*$")]
 
 COLUMNS = (
@@ -151,9 +153,8 @@ class ShownLine:
 @dataclass(frozen=True)
 class Chapter:
     at: Any
-    head: str
+    state: words.State
     text: str
-    tone: str
 
 
 @router.get("/agencies/{agency_id}/timesheets/{timesheet_id}")
@@ -169,6 +170,7 @@ async def timesheet_page(request: Request, agency_id: UUID, timesheet_id: UUID) 
         story = await lists.story_of(tx, agency_id=agency_id, timesheet_id=timesheet_id)
         payslips = await lists.payslips_of(tx, agency_id=agency_id, timesheet_id=timesheet_id)
         documents = await lists.documents_of(tx, agency_id=agency_id, timesheet_id=timesheet_id)
+        named = await labels_of(tx, kind="payee", ids={row.payee_id} if row.payee_id else set())
     return await page(
         request,
         who,
@@ -181,14 +183,14 @@ async def timesheet_page(request: Request, agency_id: UUID, timesheet_id: UUID) 
         story=[
             Chapter(
                 chapter.happened_at,
-                words.STORY.get(chapter.kind, words.plain(chapter.kind)),
+                words.story_state(chapter.kind, chapter.detail),
                 words.story(chapter.kind, chapter.detail),
-                words.STORY_TONE.get(chapter.kind, "done"),
             )
             for chapter in sorted(story, key=lambda c: (c.happened_at, words.STORY_ORDER.get(c.kind, 99), c.sequence))
         ],
         payslips=payslips,
         documents=documents,
+        payee=named.get(row.payee_id),
         back=f"/agencies/{agency_id}/timesheets/{timesheet_id}",
         reject_reasons=REJECT_REASONS,
     )
@@ -212,14 +214,20 @@ def _by_version(lines: list[Any]) -> list[tuple[int, list[ShownLine]]]:
 @router.get("/agencies/{agency_id}/timesheets/{timesheet_id}/owner")
 async def timesheet_owner(request: Request, agency_id: UUID, timesheet_id: UUID) -> Response:
     """Entries, approvals and evidence, from the timesheet service."""
-    return await _owner_panel(
+    who = await visitor(request)
+    who.agency(agency_id)
+    answer, away, refused = await _ask(request, who, agency_id, "timesheet", f"/timesheets/{timesheet_id}")
+    raw = answer if isinstance(answer, Mapping) else {}
+    kept = {key: raw[key] for key in ("problems", "entries", "expenses", "entry_blocks") if key in raw}
+    return await page(
         request,
-        agency_id,
-        service="timesheet",
-        path=f"/timesheets/{timesheet_id}",
-        heading="Entries and evidence",
-        panel_id="owner",
-        keep=("problems", "entries", "expenses", "evidence", "entry_blocks"),
+        who,
+        "timesheet_owner.html",
+        agency_id=agency_id,
+        shown=await _tidied(request, agency_id, kept),
+        evidence=[tidy.evidence(one) for one in raw.get("evidence") or [] if isinstance(one, Mapping)],
+        away=away,
+        refused=refused,
     )
 
 
@@ -273,6 +281,7 @@ async def expiring_panel(request: Request, agency_id: UUID, week_ending: WeekPat
         path="/expiring",
         params={"within_days": "60", "limit": "25"},
         heading="Expiring soon",
+        empty="No document on file expires in the next 60 days.",
         panel_id="expiring",
         keep=("worker_id", "requirement", "expires_on"),
         nav="holds",
@@ -389,6 +398,7 @@ async def pay_preview(request: Request, agency_id: UUID, week_ending: WeekPath) 
         path="/pay-runs/preview",
         params={"week_ending": sunday(week_ending).isoformat()},
         heading="What closing would do",
+        empty="Nothing to pay in this week yet.",
         panel_id="preview",
         nav="pay",
     )
@@ -397,14 +407,26 @@ async def pay_preview(request: Request, agency_id: UUID, week_ending: WeekPath) 
 @dataclass(frozen=True)
 class PaymentFile:
     id: str
+    name: str
     released: bool
     mine: bool
-    amount: str
+    total_gbp: Decimal
     facts: tuple[tidy.Fact, ...]
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """A worker whom a pay run did not pay, or not whole."""
+
+    worker_id: str
+    worker: str
+    why: str
+    timesheets: int
+    minutes: int
+
+
 @router.get("/agencies/{agency_id}/pay-runs/{pay_run_id}/files")
-async def run_files(request: Request, agency_id: UUID, pay_run_id: UUID, week: Short = None) -> Response:
+async def run_files(request: Request, agency_id: UUID, pay_run_id: UUID, week: WeekQuery) -> Response:
     """The payment files of a pay run, and who may release each."""
     who = await visitor(request)
     who.agency(agency_id)
@@ -413,22 +435,44 @@ async def run_files(request: Request, agency_id: UUID, pay_run_id: UUID, week: S
     )
     run, _, _ = await _ask(request, who, agency_id, "pay-calc", f"/pay-runs/{pay_run_id}")
     found = answer.get("items") if isinstance(answer, Mapping) else answer
-    left_out = run.get("left_out") if isinstance(run, Mapping) else None
+    files = [_payment_file(item, who) for item in found or [] if isinstance(item, Mapping)]
+    prepared = sum((file.total_gbp for file in files if not file.released), Decimal(0))
+    async with reading(request, agency_id) as tx:
+        found_week = await read_week(tx, agency_id=agency_id, week_ending=sunday(week), with_tie_out=False)
+        left_out = await _left_out(tx, run)
     return await page(
         request,
         who,
         "run_files.html",
         agency_id=agency_id,
-        files=[_payment_file(item, who) for item in found or [] if isinstance(item, Mapping)],
-        shown=await _tidied(request, agency_id, {"left_out_of_this_run": left_out} if left_out else {}),
+        week_ending=week,
+        files=files,
+        covered=prepared > 0 and prepared >= found_week.to_pay_gbp,
+        left_out=left_out,
         away=away,
         refused=refused,
-        back=f"/agencies/{agency_id}/weeks/{week}/pay" if week else f"/agencies/{agency_id}",
+        back=f"/agencies/{agency_id}/weeks/{week}/pay",
     )
 
 
+async def _left_out(tx: Tx, run: Any) -> list[LeftOut]:
+    """Whom pay-calc's run left out, by name."""
+    rows = run.get("left_out") if isinstance(run, Mapping) else None
+    raw = [row for row in rows or [] if isinstance(row, Mapping)]
+    names = await labels_of(tx, kind="worker", ids={UUID(str(row["worker_id"])) for row in raw})
+    return [
+        LeftOut(
+            worker_id=str(row["worker_id"]),
+            worker=names.get(UUID(str(row["worker_id"])), "Not named yet"),
+            why=words.left_out(row.get("outcome"), row.get("reason")),
+            timesheets=int(row.get("held_timesheets") or 0),
+            minutes=int(row.get("held_minutes") or 0),
+        )
+        for row in raw
+    ]
+
+
 _FILE_FACTS = (
-    "serial",
     "funds_on",
     "payments",
     "total_gbp",
@@ -440,12 +484,12 @@ _FILE_FACTS = (
 
 
 def _payment_file(raw: Mapping[str, Any], who: Visitor) -> PaymentFile:
-    total = raw.get("total_gbp")
     return PaymentFile(
         id=str(raw.get("payment_file_id", "")),
+        name=f"File {raw.get('serial', '')}".strip(),
         released=raw.get("state") == "released",
         mine=raw.get("prepared_by") == who.principal.subject,
-        amount=show.pounds(Decimal(str(total))) if total is not None else "the file",
+        total_gbp=Decimal(str(raw.get("total_gbp") or 0)),
         facts=tidy.tidy({name: raw.get(name) for name in _FILE_FACTS}, names={}).facts,
     )
 
@@ -499,6 +543,7 @@ async def invoice_preview(request: Request, agency_id: UUID, week_ending: WeekPa
         path="/invoice-runs/preview",
         params={"week_ending": sunday(week_ending).isoformat()},
         heading="What issuing would do",
+        empty="Nothing to bill in this week yet.",
         panel_id="preview",
         nav="invoices",
     )
@@ -621,6 +666,7 @@ async def _owner_panel(
     service: str,
     path: str,
     heading: str,
+    empty: str,
     panel_id: str,
     params: Mapping[str, str] | None = None,
     keep: tuple[str, ...] = (),
@@ -640,6 +686,7 @@ async def _owner_panel(
         "owner_panel.html",
         agency_id=agency_id,
         heading=heading,
+        empty=empty,
         panel_id=panel_id,
         nav_of=nav,
         shown=await _tidied(request, agency_id, answer),

@@ -1,0 +1,190 @@
+"""What people read: words instead of codes, dates as pages write them, actions only where they can do something."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from test_pages import PAGES
+from web import Site, csrf_of
+from world import PAYDAY, World
+
+from paybill_contracts.base import Reason
+from paybill_contracts.compliance import ComplianceHeld
+from paybill_contracts.pay import PayHeld, PaymentInstructed
+from reporting.domain import tidy, words
+
+pytestmark = pytest.mark.integration
+
+_UNSEEN = re.compile(r"<(script|style|pre|code|svg)\b.*?</\1>|<!--.*?-->", re.DOTALL)
+_RAW = {
+    "an ISO date": re.compile(r"\b\d{4}-\d{2}-\d{2}\b"),
+    "an id": re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-", re.IGNORECASE),
+    "a code": re.compile(r"\b[a-z]{2,}_[a-z_]{2,}\b"),
+}
+_OWN_LANGUAGE = frozenset({"developers", "system"})
+"""Pages whose readers speak in codes and ids: what a program sends, and what a message said."""
+
+
+def read_aloud(page: str) -> str:
+    """The text that a page shows."""
+    body = page[page.index("<body") :] if "<body" in page else page
+    return html.unescape(re.sub(r"<[^>]*>", " ", _UNSEEN.sub(" ", body)))
+
+
+@pytest.mark.parametrize("name", sorted(set(PAGES) - _OWN_LANGUAGE))
+async def test_a_page_shows_no_code_no_id_and_no_iso_date(site: Site, name: str) -> None:
+    other: World = site.other  # type: ignore[attr-defined]
+    async with site.sign_in("bea") as browser:
+        for world in (site.world, other):
+            text = read_aloud((await browser.get(PAGES[name](world))).text)
+            for what, pattern in _RAW.items():
+                found = pattern.search(text)
+                assert found is None, f"{name} shows {what}: …{text[max(0, found.start() - 60) : found.end() + 40]!r}"
+
+
+async def test_evidence_says_who_when_from_where_and_what_was_seen(site: Site) -> None:
+    async with site.sign_in() as browser:
+        path = f"/agencies/{site.world.agency}/timesheets/{site.world.timesheet_id(0)}/owner"
+        page = (await browser.get(path, headers={"HX-Request": "true"})).text
+    pairs = dict(re.findall(r"<dt>(.*?)</dt><dd[^>]*>(.*?)</dd>", page))
+    assert pairs == {
+        "Who": "Sam Supervisor",
+        "When": "Mon 6 Apr 12:05",
+        "From": "192.0.2.7",
+        "Said": "Looks right",
+        "Saw": "Mon 30 Mar 08:00 to 16:30 less 30 min",
+    }
+    assert "Approved by the client" in page
+
+
+async def test_who_was_left_out_of_a_run_is_said_in_words(site: Site) -> None:
+    world = site.world
+    async with site.sign_in() as browser:
+        path = f"/agencies/{world.agency}/pay-runs/{world.id('pay-run', world.week)}/files?week={world.week}"
+        page = (await browser.get(path, headers={"HX-Request": "true"})).text
+    assert "All the hours are held, so there is nothing to pay" in page
+    assert "Prepared by" in page
+    assert "<b>File 1</b>" in page
+
+
+async def test_a_payment_file_is_offered_only_while_something_is_left_to_pay(
+    site: Site, feed: Callable[..., Any]
+) -> None:
+    world: World = site.other  # type: ignore[attr-defined]
+    page = f"/agencies/{world.agency}/weeks/{world.week}/pay"
+    async with site.sign_in("bea") as browser:
+        before = (await browser.get(page)).text
+        left = re.search(r"<b>£([\d,.]+)</b> is in no released file yet", before)
+        assert left, "the self-bills are not paid yet"
+        assert 'id="prepare-payment-file"' in before
+        world.facts.clear()
+        world.tell(
+            PaymentInstructed(
+                agency_id=world.agency,
+                payment_id=world.id("payment", "suppliers"),
+                payment_file_id=world.id("payment-file", "suppliers"),
+                pay_run_id=world.id("pay-run", world.week),
+                payee_kind="supplier",
+                payee_id=world.id("payee", "umbrella"),
+                amount_gbp=Decimal(left.group(1).replace(",", "")),
+                funds_on=PAYDAY,
+            ),
+            hours=76,
+        )
+        await feed(world.facts)
+        after = (await browser.get(page)).text
+        week = (await browser.get(page.removesuffix("/pay"))).text
+    assert "Nothing is left to pay" in after
+    assert 'id="prepare-payment-file"' not in after
+    assert "Prepare payment file" not in week
+
+
+async def test_nothing_that_expires_is_said(site: Site) -> None:
+    site.owners.expiring = []
+    async with site.sign_in() as browser:
+        page = (await browser.get(f"{site.week}/holds/expiring", headers={"HX-Request": "true"})).text
+    assert "No document on file expires in the next 60 days." in page
+
+
+class TestLifting:
+    async def held_for(self, site: Site, feed: Callable[..., Any], *codes: str) -> str:
+        """The page of an umbrella worker's timesheet that is held for these reasons."""
+        world = site.world
+        number = next(n for n in world.of("approved") if world.basis(n) == "umbrella")
+        world.facts.clear()
+        world.hold(number)
+        reasons = tuple(Reason(code=code, blocks=("pay",)) for code in codes)
+        facts = [fact for fact in world.facts if isinstance(fact.data, (ComplianceHeld, PayHeld))]
+        for fact in facts:
+            if isinstance(fact.data, ComplianceHeld):
+                data: Any = fact.data.model_copy(update={"reasons": reasons, "blocks": ("pay",)})
+            else:
+                held = fact.data.held[0].model_copy(update={"reasons": reasons})
+                data = fact.data.model_copy(update={"held": (held,)})
+            await feed([replace(fact, data=data, sequence=fact.sequence + 50)])
+        return f"/agencies/{world.agency}/timesheets/{world.timesheet_id(number)}"
+
+    async def press(self, site: Site, page: str, command: str) -> str:
+        async with site.sign_in() as browser:
+            text = (await browser.get(page)).text
+            form = re.search(rf'action="[^"]*/commands/{command}">(.*?)</form>', text, re.DOTALL)
+            assert form, f"{page} does not offer {command}"
+            fields = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', form.group(1)))
+            assert fields["csrf"] == csrf_of(text)
+            await browser.post(f"/agencies/{site.world.agency}/commands/{command}", data=fields)
+            return (await browser.get(page)).text
+
+    async def test_an_umbrella_company_is_approved_where_it_holds_somebody(
+        self, site: Site, feed: Callable[..., Any]
+    ) -> None:
+        page = await self.held_for(site, feed, "umbrella_not_on_register")
+        after = await self.press(site, page, "approve-umbrella")
+        [sent] = site.owners.sent("PUT")
+        payee = site.world.id("payee", "umbrella")
+        assert sent.url.path == f"/v1/agencies/{site.world.agency}/umbrellas/{payee}"
+        assert json.loads(sent.content) == {"status": "approved"}
+        assert "Approve Umbrella Example Ltd" in after
+        assert "is on the approved list" in after
+
+    async def test_a_late_week_is_answered_and_the_rest_of_the_calendar_stays(
+        self, site: Site, feed: Callable[..., Any]
+    ) -> None:
+        page = await self.held_for(site, feed, "late_pay_rule_not_set")
+        after = await self.press(site, page, "late-pay-rule")
+        [sent] = site.owners.sent("PUT")
+        assert sent.url.path.endswith("/pay-calendar")
+        assert json.loads(sent.content) == {"late_pay": "with_current_pay", "payday_days_after": 9}
+        assert "Late weeks are paid with the next pay run." in after
+
+
+class TestSentences:
+    def test_a_story_writes_dates_and_leaves_a_first_version_unsaid(self) -> None:
+        detail = {"version": 1, "minutes": 1440, "pay_gbp": "312.24", "payday_on": "2026-04-10"}
+        assert words.story("paid", detail) == "24:00 h, pay £312.24, payday Fri 10 Apr"
+        assert words.story("amended", {"version": 2}) == "version 2"
+
+    def test_waiting_for_clearance_is_no_hold(self) -> None:
+        awaited = {"reasons": [{"code": "awaiting_clearance"}]}
+        assert words.story_state("pay_held", awaited) == words.State("Pay waits for clearance", "waiting")
+        assert words.story_state("pay_held", {"reasons": [{"code": "missing_document"}]}).tone == "blocked"
+
+    def test_every_way_out_of_a_run_has_words(self) -> None:
+        for outcome, code in (("nothing_payable", None), ("finalised", None), ("left_out", "parked_events")):
+            assert "_" not in words.left_out(outcome, code)
+        assert words.left_out("left_out", "something_new") == "Something new"
+
+    def test_evidence_of_units_and_expenses(self) -> None:
+        seen = {
+            "entries": [{"worked_on": "2026-03-30", "unit": "day", "units": "1.5"}],
+            "expenses": [{"code": "travel", "charge_gbp": "12.00"}],
+        }
+        found = tidy.evidence({"decision": "amended", "kind": "agency", "version": 2, "seen": seen})
+        assert found.heading == "Amended by the agency, version 2"
+        assert found.facts[-1].text == "Mon 30 Mar 1.5 day; travel £12.00"
