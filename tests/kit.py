@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import ssl
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from cryptography.hazmat.primitives import serialization
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from jwt.algorithms import ECAlgorithm
 
 from paybill_common.auth import SCOPES, Principal, sign
@@ -67,3 +72,40 @@ class Keys:
 
     def headers(self, *agencies: UUID, **options: Any) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token(*agencies, **options)}"}
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A certificate of 127.0.0.1 that signs itself: whoever is given it as a CA trusts its owner."""
+
+    file: Path
+    key: Path
+
+    @classmethod
+    def made_in(cls, folder: Path, name: str = "server") -> Certificate:
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        now = datetime.now(UTC)
+        address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        signed = (
+            x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(address, critical=False)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        made = cls(folder / f"{name}.pem", folder / f"{name}.key")
+        made.file.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+        made.key.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        return made
+
+    def context(self) -> ssl.SSLContext:
+        """What a server of this certificate uses."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.file, self.key)
+        return context

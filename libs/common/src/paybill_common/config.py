@@ -29,6 +29,17 @@ class Settings(BaseSettings):
     database_api_url: SecretStr = Field(description="Non-owner role under row-level security; serves HTTP")
     database_worker_url: SecretStr = Field(description="Role of consumers and relay, with a policy of its own")
     kafka_bootstrap: str = Field(description="Kafka bootstrap addresses, host:port,host:port")
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How Kafka is spoken to: encrypted, with a user, both, or neither"
+    )
+    kafka_ca_file: Path | None = Field(None, description="Certificates to trust the brokers by, PEM; else the system's")
+    kafka_certificate_file: Path | None = Field(None, description="Our own certificate for the brokers, PEM")
+    kafka_key_file: Path | None = Field(None, description="Private key of our certificate, PEM, not encrypted")
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="How the Kafka user proves itself; PLAIN only with SASL_SSL"
+    )
+    kafka_user: str | None = Field(None, description="Kafka user, for SASL")
+    kafka_password: SecretStr | None = Field(None, description="Password of the Kafka user")
     http_host: str = Field("127.0.0.1", description="Address to listen on")
     http_port: int = Field(8000, description="Port of the API, health and metrics")
     jwks_file: Path | None = Field(None, description="Public keys that sign our tokens, as a JWKS file")
@@ -61,6 +72,23 @@ class Settings(BaseSettings):
     replay_hour: int = Field(
         3, ge=0, le=23, description="Hour in Europe/London at which all closed pay runs are replayed (pay-calc only)"
     )
+
+    @model_validator(mode="after")
+    def _kafka_is_whole(self) -> Self:
+        protocol = self.kafka_security_protocol
+        sasl, tls = protocol.startswith("SASL_"), protocol.endswith("SSL")
+        if sasl != (self.kafka_user is not None) or sasl != (self.kafka_password is not None):
+            wanted = "needs" if sasl else "takes no"
+            raise ValueError(f"PAYBILL_KAFKA_SECURITY_PROTOCOL={protocol} {wanted} PAYBILL_KAFKA_USER and _PASSWORD")
+        if (self.kafka_certificate_file is None) != (self.kafka_key_file is None):
+            raise ValueError("PAYBILL_KAFKA_CERTIFICATE_FILE and PAYBILL_KAFKA_KEY_FILE go together")
+        if not tls and (self.kafka_ca_file or self.kafka_certificate_file):
+            raise ValueError(f"PAYBILL_KAFKA_SECURITY_PROTOCOL={protocol} uses no certificates; set SSL or SASL_SSL")
+        if protocol == "SASL_PLAINTEXT" and self.kafka_sasl_mechanism == "PLAIN":
+            raise ValueError(
+                "SASL_PLAINTEXT with PLAIN would send the Kafka password in the clear; use SASL_SSL or SCRAM"
+            )
+        return self
 
     @model_validator(mode="after")
     def _mail_is_safe(self) -> Self:

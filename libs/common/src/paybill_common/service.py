@@ -21,7 +21,7 @@ from sqlalchemy import MetaData
 from paybill_common import replicas, telemetry
 from paybill_common.auth import TokenVerifier
 from paybill_common.bus import Bus, BusUnavailable
-from paybill_common.bus.kafka import KafkaBus
+from paybill_common.bus.kafka import Access, KafkaBus
 from paybill_common.clock import Clock, StartedClock, SystemClock
 from paybill_common.config import Settings
 from paybill_common.consumer import Consumer, Subscription
@@ -94,7 +94,10 @@ def build_runtime(
         spec=spec,
         settings=settings,
         clock=clock,
-        bus=bus or KafkaBus(settings.kafka_bootstrap, session_timeout_ms=settings.session_timeout_ms),
+        bus=bus
+        or KafkaBus(
+            settings.kafka_bootstrap, session_timeout_ms=settings.session_timeout_ms, access=Access.of(settings)
+        ),
         api_database=Database(
             settings.database_api_url.get_secret_value(), source=spec.name, pool_size=settings.pool_size
         ),

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import aiokafka
+import structlog
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import (
     CommitFailedError,
@@ -28,8 +32,53 @@ from paybill_common.bus.types import (
     Record,
     TopicPartition,
 )
+from paybill_common.config import Settings
 
+log = structlog.get_logger()
 _LOST = (CommitFailedError, IllegalStateError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
+
+
+@dataclass(frozen=True)
+class Access:
+    """How the brokers are spoken to. `protocol` and `mechanism` as Kafka names them; files are PEM, the key not encrypted."""
+
+    protocol: str = "PLAINTEXT"
+    ca_file: Path | None = None
+    """Whose word on the brokers is trusted; None: the system's certificates."""
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+    mechanism: str = "SCRAM-SHA-512"
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Access:
+        """As the settings say, which have checked that it is whole."""
+        return cls(
+            protocol=settings.kafka_security_protocol,
+            ca_file=settings.kafka_ca_file,
+            certificate_file=settings.kafka_certificate_file,
+            key_file=settings.kafka_key_file,
+            mechanism=settings.kafka_sasl_mechanism,
+            user=settings.kafka_user,
+            password=settings.kafka_password.get_secret_value() if settings.kafka_password else None,
+        )
+
+    def options(self) -> dict[str, Any]:
+        """What every client of aiokafka is given. Raises OSError when a certificate cannot be read."""
+        options: dict[str, Any] = {"security_protocol": self.protocol}
+        if self.protocol.endswith("SSL"):
+            context = ssl.create_default_context(cafile=self.ca_file)
+            if self.certificate_file is not None:
+                context.load_cert_chain(self.certificate_file, self.key_file)
+            options["ssl_context"] = context
+        if self.protocol.startswith("SASL_"):
+            options |= {
+                "sasl_mechanism": self.mechanism,
+                "sasl_plain_username": self.user,
+                "sasl_plain_password": self.password,
+            }
+        return options
 
 
 class KafkaConsumer(BusConsumer):
@@ -44,6 +93,7 @@ class KafkaConsumer(BusConsumer):
         session_timeout_ms: int,
         rebalance_timeout_ms: int,
         request_timeout_ms: int,
+        access: Access,
     ) -> None:
         self._bootstrap = bootstrap
         self._group = group
@@ -55,6 +105,7 @@ class KafkaConsumer(BusConsumer):
             "rebalance_timeout_ms": rebalance_timeout_ms,
             "request_timeout_ms": request_timeout_ms,
         }
+        self._access = access
         self._consumer: Any = None
 
     async def start(self) -> None:
@@ -70,6 +121,7 @@ class KafkaConsumer(BusConsumer):
             fetch_max_wait_ms=50,
             metadata_max_age_ms=60_000,
             **self._settings,
+            **self._access.options(),
         )
         consumer.subscribe(topics=list(self._topics))
         try:
@@ -148,9 +200,10 @@ class KafkaConsumer(BusConsumer):
 class KafkaProducer(BusProducer):
     """An idempotent producer: acks=all, in order within a partition, no duplicate on its own retries."""
 
-    def __init__(self, bootstrap: str, *, request_timeout_ms: int) -> None:
+    def __init__(self, bootstrap: str, *, request_timeout_ms: int, access: Access) -> None:
         self._bootstrap = bootstrap
         self._request_timeout_ms = request_timeout_ms
+        self._access = access
         self._producer: Any = None
 
     async def start(self) -> None:
@@ -163,6 +216,7 @@ class KafkaProducer(BusProducer):
             max_request_size=4_194_304,
             compression_type=None,
             request_timeout_ms=self._request_timeout_ms,
+            **self._access.options(),
         )
         try:
             await asyncio.wait_for(producer.start(), timeout=self._request_timeout_ms / 1000)
@@ -209,8 +263,10 @@ class KafkaBus:
         session_timeout_ms: int = 10_000,
         rebalance_timeout_ms: int = 30_000,
         request_timeout_ms: int = 20_000,
+        access: Access | None = None,
     ) -> None:
         self.bootstrap = bootstrap
+        self._access = access or Access()
         self._session_timeout_ms = session_timeout_ms
         self._rebalance_timeout_ms = rebalance_timeout_ms
         self._request_timeout_ms = request_timeout_ms
@@ -223,13 +279,19 @@ class KafkaBus:
             session_timeout_ms=self._session_timeout_ms,
             rebalance_timeout_ms=self._rebalance_timeout_ms,
             request_timeout_ms=self._request_timeout_ms,
+            access=self._access,
         )
 
     def producer(self) -> KafkaProducer:
-        return KafkaProducer(self.bootstrap, request_timeout_ms=self._request_timeout_ms)
+        return KafkaProducer(self.bootstrap, request_timeout_ms=self._request_timeout_ms, access=self._access)
 
     async def ready(self) -> bool:
-        client = aiokafka.AIOKafkaClient(bootstrap_servers=self.bootstrap, request_timeout_ms=3_000)
+        try:
+            access = self._access.options()
+        except OSError as error:
+            log.warning("kafka.no_certificate", error=error)
+            return False
+        client = aiokafka.AIOKafkaClient(bootstrap_servers=self.bootstrap, request_timeout_ms=3_000, **access)
         try:
             await asyncio.wait_for(client.bootstrap(), timeout=4)
         except (KafkaError, KafkaConnectionError, TimeoutError, OSError):
