@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tracemalloc
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -228,6 +229,19 @@ class TestKindsThatNeedNoYear:
         assert (error["code"], error["field"]) == ("missing_field", "tax_year")
         none: Any = calculate(asked, YearBook({}))["error"]
         assert none["code"] == "unknown_tax_year"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_kind_knows_a_year_by_name(kind: str) -> None:
+    """A year that does not exist, with 2026-27's figures under another name and other dates, answers as 2026-27 does."""
+    made_up = replace(
+        year_book().year("2026-27"), tax_year="2041-42", starts_on=date(2041, 4, 6), ends_on=date(2042, 4, 5)
+    )
+    years = YearBook({"2041-42": made_up})
+    inputs = GOOD[kind] | ({"pay_date": "2041-04-10"} if kind == "tax_period" else {})
+    answer: Any = calculate({"id": "1", "kind": kind, "tax_year": "2041-42", "inputs": inputs}, years)
+    known = ask(kind, GOOD[kind])["result"]
+    assert answer["result"] == known | ({"tax_year": "2041-42"} if kind == "tax_period" else {})
 
 
 def test_a_list_has_a_limit() -> None:

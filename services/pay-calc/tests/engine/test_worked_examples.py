@@ -330,6 +330,8 @@ class TestPension:
             (date(1961, 2, 6), date(2028, 1, 6)),
             (date(1961, 3, 5), date(2028, 2, 5)),
             (date(1961, 3, 6), date(2028, 3, 6)),
+            (date(1961, 12, 1), date(2028, 12, 1)),
+            (date(1970, 6, 30), date(2037, 6, 30)),
             # month ends: the cohort's month has no such day (Pensions Act 1995 Schedule 4 para 1)
             (date(1960, 7, 31), date(2026, 11, 30)),
             (date(1960, 12, 31), date(2027, 9, 30)),
