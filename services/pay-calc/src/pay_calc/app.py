@@ -6,6 +6,7 @@ import pay_calc
 from pay_calc.api import (
     attachments,
     calculations,
+    deductions,
     pay_runs,
     payment_files,
     payslips,
@@ -31,6 +32,7 @@ SPEC = ServiceSpec(
     routers=(
         profiles.router,
         attachments.router,
+        deductions.router,
         statutory.router,
         pay_runs.own_transactions,
         pay_runs.router,

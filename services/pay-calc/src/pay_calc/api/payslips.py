@@ -93,6 +93,18 @@ class AttachmentOut(BaseModel):
     left_gbp: Decimal | None
 
 
+class DeductedOut(BaseModel):
+    """What a deduction took of this net pay. `limited_by`: net_pay, minimum_wage or minimum_wage_not_tested, where it was less than the
+    instalment. `left_gbp` none: it has no total."""
+
+    deduction_id: UUID
+    reference: str
+    kind: str
+    taken_gbp: Decimal
+    left_gbp: Decimal | None
+    limited_by: str
+
+
 class PayslipOut(BaseModel):
     """A worker's pay for one period, basis and payee. `figures` in pounds; gross there is before expenses, as printed."""
 
@@ -133,6 +145,7 @@ class PayslipDetail(PayslipOut):
     lines: list[LineOut]
     charges: list[ChargeOut]
     attachments: list[AttachmentOut]
+    deductions: list[DeductedOut]
     year_to_date: dict[str, Any] | None
     engine_version: str | None
     parameter_version: str | None
@@ -260,6 +273,7 @@ async def get_payslip(
         figures={_gbp(name): _pounds(pence) for name, pence in result.get("figures", {}).items()},
         lines=[_line(line, placements) for line in lines],
         charges=[_charge(charge) for charge in result.get("charges", [])],
+        deductions=[DeductedOut(**_in_pounds(each)) for each in result.get("deductions", [])],
         attachments=[AttachmentOut(**_in_pounds(each)) for each in result.get("attachments", [])],
         year_to_date=None if to_date is None else _year(to_date),
         engine_version=result.get("engine_version"),

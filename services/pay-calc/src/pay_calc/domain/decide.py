@@ -20,7 +20,7 @@ from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.pay_dates import DAY, WEEK, payday_of, period_to_of
 from pay_calc.domain.profiles import Directorship, Profile, code_with_basis
 from pay_calc.domain.slips import SUPPLIED, Charge, Employee, SlipInput, SlipResult, reversal_of
-from pay_calc.domain.standing import Attachment, Order
+from pay_calc.domain.standing import Attachment, Deduction, Order, Recovery
 from pay_calc.domain.statutory import StatutoryPay
 
 Reason = Mapping[str, Any]
@@ -117,6 +117,7 @@ class Worker:
     """Finalised payslips; read for directors only."""
     statutory: tuple[StatutoryPay, ...] = ()
     """Weeks of statutory pay that no finalised payslip has paid."""
+    deductions: tuple[Deduction, ...] = ()
     orders: tuple[Order, ...] = ()
     """Attachment orders, ended ones too."""
 
@@ -310,9 +311,13 @@ def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[da
         charges.extend(version.charges)
     employee: Employee | None = None
     attachments: tuple[Attachment, ...] = ()
+    deductions: tuple[Recovery, ...] = ()
     if slip.pay_basis == "paye" and worker.profile is not None:
         attachments = tuple(
             found for order in worker.orders if (found := order.on(slip.payday_on, slip.period_to - DAY)) is not None
+        )
+        deductions = tuple(
+            taken for each in worker.deductions if (taken := each.on(slip.payday_on)) is not None
         )
         employee = _employee(worker.profile, worker, slip.payday_on, tax_year_of)
     return SlipInput(
@@ -326,6 +331,7 @@ def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[da
         levy_payer=agency.levy_payer and slip.pay_basis == "paye",
         attachments=attachments,
         statutory=tuple(slip.statutory),
+        deductions=deductions,
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from pay_calc.domain.engine import ENGINE_VERSION
 from pay_calc.domain.engine.attachment_tables import AttachmentBook
+from pay_calc.domain.engine.deductions import payslip_with_recovery
 from pay_calc.domain.engine.parameters import MinimumWageBook, YearBook
 from pay_calc.domain.engine.payslip import (
     DirectorTerms,
@@ -28,7 +29,7 @@ from pay_calc.domain.engine.payslip import (
 )
 from pay_calc.domain.engine.trace import Node, Trace
 from pay_calc.domain.shares import largest_remainder
-from pay_calc.domain.standing import Attachment, attachment_of
+from pay_calc.domain.standing import Attachment, Recovery, attachment_of, recovery_of
 from pay_calc.domain.statutory import StatutoryPay, explained, statutory_of
 
 _NOUGHT = Decimal(0)
@@ -198,6 +199,7 @@ class SlipInput:
     levy_payer: bool = False
     attachments: tuple[Attachment, ...] = ()
     statutory: tuple[StatutoryPay, ...] = ()
+    deductions: tuple[Recovery, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -211,6 +213,7 @@ class SlipInput:
             "levy_payer": self.levy_payer,
             **({"attachments": [each.as_json() for each in self.attachments]} if self.attachments else {}),
             **({"statutory": [each.as_json() for each in self.statutory]} if self.statutory else {}),
+            **({"deductions": [each.as_json() for each in self.deductions]} if self.deductions else {}),
         }
 
 
@@ -227,6 +230,7 @@ def input_of(raw: Mapping[str, Any]) -> SlipInput:
         levy_payer=raw["levy_payer"],
         attachments=tuple(attachment_of(each) for each in raw.get("attachments", ())),
         statutory=tuple(statutory_of(each) for each in raw.get("statutory", ())),
+        deductions=tuple(recovery_of(each) for each in raw.get("deductions", ())),
     )
 
 
@@ -259,7 +263,8 @@ class SlipResult:
     deductions hold the attachments.
 
     `attachments`: for each order: order_id, reference, kind, deducted_pence, shortfall_pence (carried to the next payslip), by_hand,
-    left_pence (still owed; None: no total). `lines` are what is printed, `charges` one entry for each charge of the input, in its
+    left_pence (still owed; None: no total). `deductions`: for each: deduction_id, reference, kind, taken_pence, left_pence, limited_by (why
+    less than its instalment was taken, or nothing). `lines` are what is printed, `charges` one entry for each charge of the input, in its
     order: (its share, the penny that
     summing moved), both pence.
     """
@@ -280,6 +285,7 @@ class SlipResult:
     engine_version: str
     parameter_version: str
     attachments: tuple[Mapping[str, Any], ...] = ()
+    deductions: tuple[Mapping[str, Any], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -299,6 +305,7 @@ class SlipResult:
             "engine_version": self.engine_version,
             "parameter_version": self.parameter_version,
             **({"attachments": [dict(each) for each in self.attachments]} if self.attachments else {}),
+            **({"deductions": [dict(each) for each in self.deductions]} if self.deductions else {}),
         }
 
 
@@ -328,33 +335,31 @@ def _paye(
 ) -> SlipResult:
     parameters = years.on(inp.payday_on)
     lines = _engine_lines(inp) + _statutory_lines(inp, years)
-    result = calculate_payslip(
-        PayslipInput(
-            parameters=parameters,
-            frequency="weekly",
-            payday_on=inp.payday_on,
-            tax_code=employee.tax_code,
-            ni_letter=employee.ni_letter,
-            pay_lines=lines,
-            pay_to_date_pence=employee.pay_to_date_pence,
-            tax_to_date_pence=employee.tax_to_date_pence,
-            previous_pay_pence=employee.previous_pay_pence,
-            previous_tax_pence=employee.previous_tax_pence,
-            holiday="rolled_up" if any(charge.holiday for charge in inp.charges) else "none",
-            student_loan_plan=employee.student_loan_plan,
-            postgrad_loan=employee.postgrad_loan,
-            pension=_pension(employee.pension, inp),
-            birth_on=employee.birth_on,
-            apprentice=employee.apprentice,
-            director=None if employee.director is None else DirectorTerms(**employee.director),
-            period_from=inp.period_from,
-            minimum_wage=book,
-            apprenticeship_levy=inp.levy_payer,
-            attachments=tuple(each.order for each in inp.attachments),
-            attachment_book=tables,
-        ),
-        trace,
+    given = PayslipInput(
+        parameters=parameters,
+        frequency="weekly",
+        payday_on=inp.payday_on,
+        tax_code=employee.tax_code,
+        ni_letter=employee.ni_letter,
+        pay_lines=lines,
+        pay_to_date_pence=employee.pay_to_date_pence,
+        tax_to_date_pence=employee.tax_to_date_pence,
+        previous_pay_pence=employee.previous_pay_pence,
+        previous_tax_pence=employee.previous_tax_pence,
+        holiday="rolled_up" if any(charge.holiday for charge in inp.charges) else "none",
+        student_loan_plan=employee.student_loan_plan,
+        postgrad_loan=employee.postgrad_loan,
+        pension=_pension(employee.pension, inp),
+        birth_on=employee.birth_on,
+        apprentice=employee.apprentice,
+        director=None if employee.director is None else DirectorTerms(**employee.director),
+        period_from=inp.period_from,
+        minimum_wage=book,
+        apprenticeship_levy=inp.levy_payer,
+        attachments=tuple(each.order for each in inp.attachments),
+        attachment_book=tables,
     )
+    result, recovered = _with_recovery(given, inp, trace)
     figures = {name: getattr(result, name) for name in FIGURES}
     figures["other_deductions_pence"] += result.attachments_pence
     if result.gross_pence == 0:
@@ -390,7 +395,38 @@ def _paye(
         engine_version=result.engine_version,
         parameter_version=result.parameter_version,
         attachments=_attached(inp, result) if result.gross_pence else (),
+        deductions=recovered,
     )
+
+
+def _with_recovery(
+    given: PayslipInput, inp: SlipInput, trace: Trace | None
+) -> tuple[PayslipResult, tuple[Mapping[str, Any], ...]]:
+    """The payslip with what can be taken of the worker's deductions. One for the employer's benefit takes nothing of a pay whose minimum
+    wage could not be tested."""
+    if not inp.deductions:
+        return calculate_payslip(given, trace), ()
+    untested = any(each.item.reduces_nmw for each in inp.deductions) and calculate_payslip(given).nmw.status == "not_tested"
+    wanted = [each.item for each in inp.deductions if not (untested and each.item.reduces_nmw)]
+    result, recovered = payslip_with_recovery(given, wanted, trace)
+    taken = {each.reference: each for each in recovered}
+    if not result.gross_pence:
+        return result, ()
+    shown = []
+    for each in inp.deductions:
+        found = taken.get(each.item.reference)
+        pence = 0 if found is None else found.taken_pence
+        shown.append(
+            {
+                "deduction_id": each.deduction_id,
+                "reference": each.item.reference,
+                "kind": each.item.kind,
+                "taken_pence": pence,
+                "left_pence": each.item.outstanding_pence - pence if each.counts_down else None,
+                "limited_by": "minimum_wage_not_tested" if found is None else found.limited_by,
+            }
+        )
+    return result, tuple(shown)
 
 
 def _attached(inp: SlipInput, result: PayslipResult) -> tuple[Mapping[str, Any], ...]:

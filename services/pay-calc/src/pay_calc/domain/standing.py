@@ -1,4 +1,5 @@
-"""What stands on a worker's pay beside the timesheets: attachment orders. From the stored record to one payslip's part of it."""
+"""What stands on a worker's pay beside the timesheets: attachment orders, advances and agreed deductions. From the stored record to one
+payslip's part of it."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from pay_calc.domain.engine.attachments import AttachmentOrder, OrderKind
+from pay_calc.domain.engine.deductions import DeductionKind, Recoverable
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +103,75 @@ def attachment_of(raw: Mapping[str, Any]) -> Attachment:
     values["issued_on"] = date.fromisoformat(raw["issued_on"])
     values["tables_on"] = None if raw["tables_on"] is None else date.fromisoformat(raw["tables_on"])
     return Attachment(raw["order_id"], AttachmentOrder(**values))
+
+
+@dataclass(frozen=True, slots=True)
+class Deduction:
+    """Something to take from net pay, as recorded, pence. `total_pence` None: an instalment each week until it ends."""
+
+    deduction_id: UUID
+    reference: str
+    kind: DeductionKind
+    arose_on: date
+    starts_on: date
+    ends_on: date | None
+    instalment_pence: int
+    total_pence: int | None
+    consent_ref: str | None
+    consent_on: date | None
+    taken_pence: int = 0
+
+    @property
+    def left_pence(self) -> int | None:
+        """What is still to be taken; None: it has no total."""
+        return None if self.total_pence is None else max(0, self.total_pence - self.taken_pence)
+
+    def on(self, payday_on: date) -> Recovery | None:
+        """The deduction as one payslip takes it; None when it does not run on that payday or is paid back."""
+        left = self.left_pence
+        if payday_on < self.starts_on or (self.ends_on is not None and payday_on > self.ends_on) or left == 0:
+            return None
+        return Recovery(
+            str(self.deduction_id),
+            left is not None,
+            Recoverable(
+                reference=self.reference,
+                kind=self.kind,
+                outstanding_pence=self.instalment_pence if left is None else left,
+                instalment_pence=self.instalment_pence,
+                arose_on=self.arose_on,
+                consent_ref=self.consent_ref or "",
+                consent_on=self.consent_on,
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """A deduction on one payslip. `counts_down`: it has a total."""
+
+    deduction_id: str
+    counts_down: bool
+    item: Recoverable
+
+    def as_json(self) -> dict[str, Any]:
+        item = self.item
+        return {
+            "deduction_id": self.deduction_id,
+            "counts_down": self.counts_down,
+            "reference": item.reference,
+            "kind": item.kind,
+            "outstanding_pence": item.outstanding_pence,
+            "instalment_pence": item.instalment_pence,
+            "arose_on": item.arose_on.isoformat(),
+            "consent_ref": item.consent_ref,
+            "consent_on": None if item.consent_on is None else item.consent_on.isoformat(),
+        }
+
+
+def recovery_of(raw: Mapping[str, Any]) -> Recovery:
+    """A recovery as `Recovery.as_json` wrote it."""
+    values = {name: value for name, value in raw.items() if name not in ("deduction_id", "counts_down")}
+    values["arose_on"] = date.fromisoformat(raw["arose_on"])
+    values["consent_on"] = None if raw["consent_on"] is None else date.fromisoformat(raw["consent_on"])
+    return Recovery(raw["deduction_id"], raw["counts_down"], Recoverable(**values))

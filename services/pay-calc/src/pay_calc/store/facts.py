@@ -287,6 +287,9 @@ async def load(tx: Tx, keys: Sequence[Key]) -> Facts:
     for key, orders in (await standing.orders_of(tx, keys)).items():
         if key in workers:
             workers[key].orders = tuple(orders)
+    for key, deductions in (await standing.deductions_of(tx, keys)).items():
+        if key in workers:
+            workers[key].deductions = tuple(deductions)
     for key, weeks in (await statutory.open_weeks(tx, keys)).items():
         if key in workers:
             workers[key].statutory = tuple(weeks)

@@ -1,4 +1,4 @@
-"""What stands on workers' pay beside their timesheets: attachment orders and the amounts entered by hand for them."""
+"""What stands on workers' pay beside their timesheets: attachment orders, the amounts entered by hand for them, net deductions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from pay_calc.domain.standing import Order
+from pay_calc.domain.standing import Deduction, Order
 from paybill_common.db import Tx
 
 Key = tuple[UUID, UUID]
@@ -32,24 +32,58 @@ ORDER_FIELDS = (
     "document_ref",
 )
 
+DEDUCTION_FIELDS = (
+    "external_id",
+    "reference",
+    "kind",
+    "arose_on",
+    "starts_on",
+    "ends_on",
+    "instalment_pence",
+    "total_pence",
+    "consent_ref",
+    "consent_on",
+)
+
 
 async def upsert_order(
     tx: Tx, *, agency_id: UUID, order_id: UUID, worker_id: UUID, values: Mapping[str, Any], by: str
 ) -> None:
     """Store a whole order; what was taken under it stays."""
+    await _upsert(tx, "attachment_order", "order_id", ORDER_FIELDS, agency_id, order_id, worker_id, values, by)
+
+
+async def upsert_deduction(
+    tx: Tx, *, agency_id: UUID, deduction_id: UUID, worker_id: UUID, values: Mapping[str, Any], by: str
+) -> None:
+    """Store a whole deduction; what was taken stays."""
+    await _upsert(tx, "net_deduction", "deduction_id", DEDUCTION_FIELDS, agency_id, deduction_id, worker_id, values, by)
+
+
+async def _upsert(
+    tx: Tx,
+    table: str,
+    key: str,
+    fields: Sequence[str],
+    agency_id: UUID,
+    record_id: UUID,
+    worker_id: UUID,
+    values: Mapping[str, Any],
+    by: str,
+) -> None:
     await tx.execute(
         f"""
-        INSERT INTO attachment_order (agency_id, order_id, worker_id, {", ".join(ORDER_FIELDS)}, version, updated_at, updated_by)
-        VALUES (:agency, :id, :worker, {", ".join(f":{name}" for name in ORDER_FIELDS)}, 1, :now, :by)
-        ON CONFLICT (agency_id, order_id) DO UPDATE SET {", ".join(f"{name} = EXCLUDED.{name}" for name in ORDER_FIELDS)},
-            version = attachment_order.version + 1, updated_at = EXCLUDED.updated_at, updated_by = EXCLUDED.updated_by
+        INSERT INTO {table} (agency_id, {key}, worker_id, {", ".join(fields)}, version, updated_at, updated_by)
+        VALUES (:agency, :id, :worker, {", ".join(f":{name}" for name in fields)}, 1, :now, :by)
+        ON CONFLICT (agency_id, {key}) DO UPDATE SET {", ".join(f"{name} = EXCLUDED.{name}" for name in fields)},
+            version = {table}.version + 1, updated_at = EXCLUDED.updated_at, updated_by = EXCLUDED.updated_by
         """,  # noqa: S608  constant names
         agency=agency_id,
-        id=order_id,
+        id=record_id,
         worker=worker_id,
         now=tx.now,
         by=by,
-        **{name: values[name] for name in ORDER_FIELDS},
+        **{name: values[name] for name in fields},
     )
 
 
@@ -81,38 +115,69 @@ async def order(tx: Tx, *, agency_id: UUID, order_id: UUID) -> Any | None:
     return found.first()
 
 
-async def other_order_of(
-    tx: Tx, *, agency_id: UUID, order_id: UUID, worker_id: UUID, reference: str, external_id: str | None
+async def other_record_of(
+    tx: Tx, *, table: str, agency_id: UUID, record_id: UUID, worker_id: UUID, reference: str, external_id: str | None
 ) -> UUID | None:
-    """Another order that has this worker's reference, or this external id."""
+    """Another record of this module's `table` that has this worker's reference, or this external id."""
+    key = {"attachment_order": "order_id", "net_deduction": "deduction_id"}[table]
     found = await tx.execute(
-        """
-        SELECT order_id FROM attachment_order
-        WHERE agency_id = :agency AND order_id <> :id
+        f"""
+        SELECT {key} AS id FROM {table}
+        WHERE agency_id = :agency AND {key} <> :id
           AND ((worker_id = :worker AND reference = :reference) OR external_id = CAST(:external AS text)) LIMIT 1
-        """,
+        """,  # noqa: S608  constant names
         agency=agency_id,
-        id=order_id,
+        id=record_id,
         worker=worker_id,
         reference=reference,
         external=external_id,
     )
     row = found.first()
-    return None if row is None else UUID(str(row.order_id))
+    return None if row is None else UUID(str(row.id))
+
+
+async def deduction(tx: Tx, *, agency_id: UUID, deduction_id: UUID) -> Any | None:
+    """A deduction's row, or None."""
+    found = await tx.execute(
+        "SELECT * FROM net_deduction WHERE agency_id = :agency AND deduction_id = :id",
+        agency=agency_id,
+        id=deduction_id,
+    )
+    return found.first()
+
+
+async def deductions(
+    tx: Tx, *, agency_id: UUID, worker_id: UUID | None, external_id: str | None, after: UUID | None, most: int
+) -> list[Any]:
+    """Deductions by id."""
+    return await _page(tx, "net_deduction", "deduction_id", agency_id, worker_id, external_id, after, most)
 
 
 async def orders(
     tx: Tx, *, agency_id: UUID, worker_id: UUID | None, external_id: str | None, after: UUID | None, most: int
 ) -> list[Any]:
     """Orders by id."""
+    return await _page(tx, "attachment_order", "order_id", agency_id, worker_id, external_id, after, most)
+
+
+async def _page(
+    tx: Tx,
+    table: str,
+    key: str,
+    agency_id: UUID,
+    worker_id: UUID | None,
+    external_id: str | None,
+    after: UUID | None,
+    most: int,
+) -> list[Any]:
     found = await tx.execute(
-        """
-        SELECT * FROM attachment_order WHERE agency_id = :agency
+        f"""
+        SELECT * FROM {table} WHERE agency_id = :agency
           AND (CAST(:worker AS uuid) IS NULL OR worker_id = :worker)
           AND (CAST(:external AS text) IS NULL OR external_id = :external)
-          AND (CAST(:after AS uuid) IS NULL OR order_id > :after)
-        ORDER BY order_id LIMIT :most
-        """,
+          AND (CAST(:after AS uuid) IS NULL OR {key} > :after)
+        ORDER BY {key} LIMIT :most
+        """,  # noqa: S608  constant names
         agency=agency_id,
         worker=worker_id,
         external=external_id,
@@ -177,6 +242,39 @@ def order_of(row: Any, by_hand: Mapping[str, int]) -> Order:
     )
 
 
+async def deductions_of(tx: Tx, keys: Sequence[Key]) -> dict[Key, list[Deduction]]:
+    """The net deductions of these workers."""
+    found = await tx.execute(
+        """
+        SELECT * FROM net_deduction
+        WHERE agency_id = ANY(CAST(:agencies AS uuid[])) AND worker_id = ANY(CAST(:workers AS uuid[])) ORDER BY deduction_id
+        """,
+        agencies=sorted({agency for agency, _ in keys}),
+        workers=[worker for _, worker in keys],
+    )
+    by_worker: dict[Key, list[Deduction]] = {}
+    for row in found:
+        by_worker.setdefault((row.agency_id, row.worker_id), []).append(deduction_of(row))
+    return by_worker
+
+
+def deduction_of(row: Any) -> Deduction:
+    """A deduction from its row."""
+    return Deduction(
+        deduction_id=row.deduction_id,
+        reference=row.reference,
+        kind=row.kind,
+        arose_on=row.arose_on,
+        starts_on=row.starts_on,
+        ends_on=row.ends_on,
+        instalment_pence=row.instalment_pence,
+        total_pence=row.total_pence,
+        consent_ref=row.consent_ref,
+        consent_on=row.consent_on,
+        taken_pence=row.taken_pence,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     """What one finalised payslip took under an order, and what it could not take, pence."""
@@ -200,4 +298,19 @@ async def add_taken(tx: Tx, *, agency_id: UUID, rows: Sequence[Taken]) -> None:
         orders=[row.order_id for row in rows],
         deducted=[row.deducted_pence for row in rows],
         shortfalls=[row.shortfall_pence for row in rows],
+    )
+
+
+async def add_deducted(tx: Tx, *, agency_id: UUID, rows: Sequence[tuple[UUID, int]]) -> None:
+    """Count (deduction, pence) of finalised payslips against their deductions."""
+    if not rows:
+        return
+    await tx.execute(
+        """
+        UPDATE net_deduction AS n SET taken_pence = n.taken_pence + t
+        FROM unnest(CAST(:ids AS uuid[]), CAST(:taken AS bigint[])) AS i(id, t) WHERE n.agency_id = :agency AND n.deduction_id = id
+        """,
+        agency=agency_id,
+        ids=[deduction_id for deduction_id, _ in rows],
+        taken=[pence for _, pence in rows],
     )

@@ -193,6 +193,38 @@ attachment_amount = Table(
     comment="A period's amount that a clerk read from the order, where no table is loaded.",
 )
 
+net_deduction = Table(
+    "net_deduction",
+    metadata,
+    Column("agency_id", Uuid, nullable=False),
+    Column("deduction_id", Uuid, nullable=False),
+    Column("worker_id", Uuid, nullable=False),
+    Column("external_id", Text),
+    Column("reference", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("arose_on", Date, nullable=False),
+    Column("starts_on", Date, nullable=False),
+    Column("ends_on", Date),
+    Column("instalment_pence", BigInteger, nullable=False),
+    Column("total_pence", BigInteger),
+    Column("consent_ref", Text),
+    Column("consent_on", Date),
+    Column("taken_pence", BigInteger, nullable=False, server_default=_NOUGHT),
+    Column("version", Integer, nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("updated_by", Text, nullable=False),
+    PrimaryKeyConstraint("agency_id", "deduction_id"),
+    UniqueConstraint("agency_id", "worker_id", "reference"),
+    UniqueConstraint("agency_id", "external_id"),
+    CheckConstraint("kind IN ('advance', 'overpayment', 'agreed', 'agreed_for_others')", name="kind"),
+    CheckConstraint(
+        "kind NOT IN ('agreed', 'agreed_for_others') OR (consent_ref IS NOT NULL AND consent_on <= arose_on)",
+        name="consent",
+    ),
+    CheckConstraint("least(instalment_pence, total_pence, taken_pence) >= 0", name="not_negative"),
+    comment="taken is what finalised payslips took; total null: an instalment each week until it ends.",
+)
+
 statutory_record = Table(
     "statutory_record",
     metadata,
@@ -551,6 +583,7 @@ TENANT_TABLES = (
     "pay_calendar",
     "attachment_order",
     "attachment_amount",
+    "net_deduction",
     "statutory_record",
     "statutory_week",
     "timesheet_version",

@@ -138,6 +138,7 @@ async def _finalise(
     to_date: list[slips.ToDateRow] = []
     attached: list[standing.Taken] = []
     statutory_paid: list[tuple[StatutoryPay, UUID]] = []
+    deducted: list[tuple[UUID, int]] = []
     for (_, worker_id), mine in drafted.items():
         ours = [draft for draft in mine if draft.slip.period_to == run.period_to]
         if str(worker_id) in parked:
@@ -165,6 +166,7 @@ async def _finalise(
                 paid.extend(_paid(draft))
                 to_date.extend(_to_date(worker_id, draft))
                 attached.extend(_attached(draft))
+                deducted.extend(_deducted(draft))
                 statutory_paid.extend((week, draft.payslip_id) for week in draft.slip.statutory)
         outcomes.append((worker_id, outcome, reason, timesheets, minutes))
     years = await slips.add_to_date(tx, agency_id=run.agency_id, rows=to_date)
@@ -179,6 +181,7 @@ async def _finalise(
     await slips.insert_paid(tx, agency_id=run.agency_id, rows=paid)
     await slips.settle(tx, agency_id=run.agency_id, settled=settled)
     await standing.add_taken(tx, agency_id=run.agency_id, rows=attached)
+    await standing.add_deducted(tx, agency_id=run.agency_id, rows=deducted)
     await statutory.settle(tx, agency_id=run.agency_id, settled=statutory_paid)
     return outcomes
 
@@ -264,6 +267,11 @@ def _attached(draft: Drafted) -> list[standing.Taken]:
         standing.Taken(UUID(each["order_id"]), each["deducted_pence"], each["shortfall_pence"])
         for each in draft.slip.result.attachments
     ]
+
+
+def _deducted(draft: Drafted) -> list[tuple[UUID, int]]:
+    assert draft.slip.result is not None
+    return [(UUID(each["deduction_id"]), each["taken_pence"]) for each in draft.slip.result.deductions]
 
 
 def _tell_closed(tx: Tx, run: Any) -> None:

@@ -47,6 +47,7 @@ _ORDERS = {
     "DEA": "Direct earnings attachment",
     "scottish_arrestment": "Earnings arrestment",
 }
+_RECOVERED = {"advance": "Advance repaid", "overpayment": "Overpayment recovered"}
 _STATUTORY = {
     "SSP": "Statutory sick pay",
     "SMP": "Statutory maternity pay",
@@ -204,7 +205,7 @@ def _payment(row: Any, line: dict[str, Any], context: Context) -> Payment:
 def _deductions(figures: dict[str, int], result: dict[str, Any], employee: dict[str, Any]) -> tuple[Amount, ...]:
     plan = employee["student_loan_plan"]
     orders = [_order(each) for each in result.get("attachments", ()) if each["deducted_pence"]]
-    others = figures["other_deductions_pence"] - sum(each["deducted_pence"] for each in result.get("attachments", ()))
+    orders += [_recovered(each) for each in result.get("deductions", ()) if each["taken_pence"]]
     named = (
         ("Income tax", "tax_pence", f"{employee['tax_code']} on {from_pence(figures['taxable_pence'])}"),
         ("National Insurance", "employee_nic_pence", f"letter {result['ni_letter']}"),
@@ -218,9 +219,16 @@ def _deductions(figures: dict[str, int], result: dict[str, Any], employee: dict[
         for name, key, note in named
         if figures[key] or key in ("tax_pence", "employee_nic_pence")
     ]
-    if others:
-        orders.append(Amount(name="Other deductions", amount_gbp=from_pence(others)))
     return (*printed, *orders)
+
+
+def _recovered(taken: dict[str, Any]) -> Amount:
+    left = taken["left_pence"]
+    return Amount(
+        name=_RECOVERED.get(taken["kind"], taken["reference"]),
+        amount_gbp=from_pence(taken["taken_pence"]),
+        note=None if left is None else f"{taken['reference']}, {from_pence(left)} left",
+    )
 
 
 def _order(taken: dict[str, Any]) -> Amount:

@@ -36,10 +36,11 @@ async def store_order(
     known = await standing.order(tx, agency_id=agency_id, order_id=order_id)
     if known is not None and known.worker_id != worker_id:
         raise RecordOfAnotherWorker(f"order {order_id} is on the earnings of worker {known.worker_id}")
-    taken = await standing.other_order_of(
+    taken = await standing.other_record_of(
         tx,
+        table="attachment_order",
         agency_id=agency_id,
-        order_id=order_id,
+        record_id=order_id,
         worker_id=worker_id,
         reference=values["reference"],
         external_id=values["external_id"],
@@ -48,6 +49,31 @@ async def store_order(
         raise ReferenceTaken(f"order {taken} already has the reference {values['reference']} or this external_id")
     await standing.upsert_order(
         tx, agency_id=agency_id, order_id=order_id, worker_id=worker_id, values=values, by=by
+    )
+    await recalculate(tx, keys=[(agency_id, worker_id)])
+
+
+async def store_deduction(
+    tx: Tx, *, agency_id: UUID, deduction_id: UUID, worker_id: UUID, values: Mapping[str, Any], by: str
+) -> None:
+    """Store a net deduction under its worker's lock. Raises RecordOfAnotherWorker, ReferenceTaken."""
+    await _lock(tx, agency_id, worker_id)
+    known = await standing.deduction(tx, agency_id=agency_id, deduction_id=deduction_id)
+    if known is not None and known.worker_id != worker_id:
+        raise RecordOfAnotherWorker(f"deduction {deduction_id} is from the pay of worker {known.worker_id}")
+    taken = await standing.other_record_of(
+        tx,
+        table="net_deduction",
+        agency_id=agency_id,
+        record_id=deduction_id,
+        worker_id=worker_id,
+        reference=values["reference"],
+        external_id=values["external_id"],
+    )
+    if taken is not None:
+        raise ReferenceTaken(f"deduction {taken} already has the reference {values['reference']} or this external_id")
+    await standing.upsert_deduction(
+        tx, agency_id=agency_id, deduction_id=deduction_id, worker_id=worker_id, values=values, by=by
     )
     await recalculate(tx, keys=[(agency_id, worker_id)])
 
