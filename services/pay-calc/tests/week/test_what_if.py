@@ -288,6 +288,20 @@ class TestDoor:
         assert counts == {"changed": 1, "unchanged": 0, "refused": 1, "held": 1}
         assert found["summary"]["before"]["figures"] == outcomes[str(large.worker_id)]["before"]["figures"]
 
+    async def test_a_week_of_sick_pay_alone_is_in_it_and_no_clients(self, world: Any) -> None:
+        worker = new_id()
+        await world.profile(worker)
+        spell = {"first_on": "2026-04-06", "last_on": "2026-04-12", "qualifying_weekdays": [1, 2, 3, 4, 5]}
+        average = {"average_weekly_earnings_gbp": "400.00", "average_ref": "payroll records to 3 April"}
+        await world.send("PUT", f"absences/{new_id()}", {"worker_id": str(worker)} | spell | average)
+        asked = {"week_ending": "2026-04-12"}
+        found = await self.ask(world, {"tax_year": "2025-26"}, **asked)
+        [slip] = found["items"]
+        # 123.25 a week from April 2026; 118.75 in 2025-26 for the same five days.
+        assert (slip["before"]["figures"]["gross_gbp"], slip["after"]["figures"]["gross_gbp"]) == ("123.25", "118.75")
+        assert found["summary"]["clients"] == []
+        assert (await self.ask(world, {"tax_code": "BR"}, select={"clients": [str(new_id())]}, **asked))["items"] == []
+
     async def test_a_supplied_worker_has_no_tax_to_change(self, world: Any) -> None:
         payee = new_id()
         sheet = world.sheet(new_id(), ("basic", 2400, "15.00"), pay_basis="umbrella", payee_id=payee)

@@ -272,7 +272,8 @@ def _rate(old: Decimal, change: RateChange) -> Decimal:
 
 
 def in_year(inp: SlipInput, tax_year: str, years: YearBook) -> SlipInput:
-    """The same tax week in another year: every date moves by the same number of days, so hours, age and to-date figures stay.
+    """The same tax week in another year: every date moves by the same number of days, so hours, age and to-date figures stay. So do
+    the days of statutory pay, at that year's rates.
 
     Day 366 of a leap year has no day of its own in another year and becomes its last. UnknownTaxYear for a year without a file.
     """
@@ -288,6 +289,10 @@ def in_year(inp: SlipInput, tax_year: str, years: YearBook) -> SlipInput:
         payday_on=inp.payday_on + by,
         charges=tuple(replace(charge, week_ending=charge.week_ending + by) for charge in inp.charges),
         employee=None if inp.employee is None else _aged(inp.employee, by),
+        statutory=tuple(
+            replace(pay, week_ending=pay.week_ending + by, dates=tuple(day + by for day in pay.dates))
+            for pay in inp.statutory
+        ),
     )
 
 

@@ -24,7 +24,7 @@ async def slips(
     """Slips that pay or hold something, of a period, a run or one alone, by (worker, payslip)."""
     found = await tx.execute(
         """
-        SELECT payslip_id, worker_id, period_to, pay_basis, payee_id, state, result, inputs, held FROM payslip
+        SELECT payslip_id, worker_id, pay_basis, state, CASE WHEN state = 'finalised' THEN result END AS result, inputs, held FROM payslip
         WHERE agency_id = :agency AND (result IS NOT NULL OR jsonb_array_length(held) > 0)
           AND (CAST(:period_to AS date) IS NULL OR period_to = :period_to)
           AND (CAST(:run AS uuid) IS NULL OR pay_run_id = :run)
