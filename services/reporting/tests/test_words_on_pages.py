@@ -188,3 +188,39 @@ class TestSentences:
         found = tidy.evidence({"decision": "amended", "kind": "agency", "version": 2, "seen": seen})
         assert found.heading == "Amended by the agency, version 2"
         assert found.facts[-1].text == "Mon 30 Mar 1.5 day; travel £12.00"
+
+
+class TestBureau:
+    async def rows(self, site: Site, person: str, query: str = "") -> list[list[str]]:
+        """The cells of what waits, in all agencies of this person."""
+        async with site.sign_in(person) as browser:
+            page = (await browser.get(f"/bureau{query}")).text
+        section = page[page.index('id="waits-title"') :]
+        body = section[section.index("<tbody>") : section.index("</tbody>")]
+        return [
+            [" ".join(read_aloud(cell).split()) for cell in re.findall(r"<td.*?</td>", row, re.DOTALL)]
+            for row in body.split("</tr>")[:-1]
+        ]
+
+    async def test_what_waits_in_every_agency_is_one_list(self, site: Site) -> None:
+        """Both agencies for the bureau, each timesheet once, the most money first; a person's own agency alone for them."""
+        rows = await self.rows(site, "bea")
+        world = site.world
+        for name in (world.name, "Care (demo)"):
+            assert [row for row in rows if row[0].startswith(name)], name
+        unapproved = sum(int(row[3]) for row in rows if row[0].startswith(world.name) and "approval" in row[2])
+        assert unapproved == len(world.of("submitted"))
+        money = [Decimal(row[4].replace(",", "")) + Decimal(row[5].replace(",", "")) for row in rows]
+        assert money == sorted(money, reverse=True)
+        own = await self.rows(site, "rae")
+        assert own
+        assert all(row[0].startswith("Care (demo)") for row in own)
+
+    async def test_one_queue_of_every_agency(self, site: Site) -> None:
+        every, held = await self.rows(site, "bea"), await self.rows(site, "bea", "?queue=held")
+        assert [row for row in every if row[2] == "Held"] == held
+        async with site.sign_in("bea") as browser:
+            page = (await browser.get("/bureau?queue=submitted")).text
+            wrong = await browser.get("/bureau?queue=nonsense")
+        assert f"/agencies/{site.world.agency}/weeks/{site.world.week}/timesheets?status=submitted" in html.unescape(page)
+        assert wrong.status_code == 422

@@ -42,6 +42,17 @@ BILL_STATE = {
     "none": State("–", "none"),
 }
 
+QUEUE = {
+    "expected": State("Hours not sent", "waiting"),
+    "submitted": State("Waits for the client's approval", "waiting"),
+    "rejected": State("Rejected, to be corrected", "blocked"),
+    "held": State("Held", "blocked"),
+    "clearing": State("Awaiting clearance", "waiting"),
+    "waiting": State("Being calculated or charged", "waiting"),
+    "draft": State("In the draft, waits for the pay run", "waiting"),
+    "ready": State("Ready to bill, waits for the invoice run", "waiting"),
+}
+"""What a timesheet waits for; each is in the first that fits, in this order."""
 BASIS = {"paye": "PAYE", "umbrella": "Umbrella", "limited": "Limited company", "cis": "CIS"}
 DOCUMENT = {"invoice": "Invoice", "credit_note": "Credit note", "self_bill": "Self-bill"}
 _LEFT_OUT = {

@@ -231,10 +231,49 @@ async def oldest(tx: Tx, *, agency_id: UUID, week_ending: date, most: int = 8) -
     return list(result)
 
 
+_QUEUE = """CASE WHEN t.status <> 'approved' THEN t.status
+    WHEN t.pay_state = 'held' OR t.bill_state = 'held' THEN 'held'
+    WHEN t.pay_state = 'clearing' OR t.bill_state = 'clearing' THEN 'clearing'
+    WHEN t.pay_state = 'waiting' OR t.bill_state = 'waiting' THEN 'waiting'
+    WHEN t.pay_state = 'draft' THEN 'draft'
+    WHEN t.bill_state = 'ready' THEN 'ready' END"""
+_SINCE = """CASE t.status WHEN 'expected' THEN t.expected_at WHEN 'submitted' THEN t.submitted_at
+    WHEN 'rejected' THEN t.rejected_at ELSE t.approved_at END"""
+
+
+async def waiting_everywhere(tx: Tx, *, queue: str | None = None) -> list[Any]:
+    """What waits in the newest week of every visible agency: a row an agency and queue, the most money first.
+
+    A timesheet is in one queue, the first of: not approved (by status), held, clearing, waiting, draft, ready.
+    """
+    result = await tx.execute(
+        f"""
+        SELECT q.agency_id, coalesce(l.display_name, a.reference) AS name, q.week_ending, q.queue, count(*) AS timesheets,
+            sum(q.pay_gbp) AS pay_gbp, sum(q.charge_gbp) AS charge_gbp, min(q.since) AS oldest_at
+        FROM (
+            SELECT t.agency_id, t.week_ending, {_QUEUE} AS queue, {_SINCE} AS since,
+                CASE WHEN t.status <> 'approved' THEN t.submitted_pay_gbp
+                    WHEN t.pay_state IN ('held', 'clearing', 'waiting', 'draft') THEN t.pay_gbp ELSE 0 END AS pay_gbp,
+                CASE WHEN t.status <> 'approved' THEN t.submitted_charge_gbp
+                    WHEN t.bill_state NOT IN ('billed', 'none') THEN t.charge_gbp ELSE 0 END AS charge_gbp
+            FROM timesheet t
+            WHERE t.week_ending = (SELECT max(x.week_ending) FROM timesheet x WHERE x.agency_id = t.agency_id)
+        ) q
+        JOIN agency a ON a.agency_id = q.agency_id
+        LEFT JOIN label l ON l.kind = 'agency' AND l.entry_id = q.agency_id
+        WHERE q.queue IS NOT NULL AND (CAST(:queue AS text) IS NULL OR q.queue = :queue)
+        GROUP BY q.agency_id, l.display_name, a.reference, q.week_ending, q.queue
+        ORDER BY sum(q.charge_gbp) + sum(q.pay_gbp) DESC, name, q.queue LIMIT 1000
+        """,  # noqa: S608  fixed words
+        queue=queue,
+    )
+    return list(result)
+
+
 async def ages(tx: Tx, *, agency_id: UUID, week_ending: date) -> list[Any]:
     """For each queue how many wait under 4 hours, a day, two days, longer, against business `now`."""
     result = await tx.execute(
-        """
+        f"""
         SELECT q.queue, count(*) AS n, min(q.since) AS oldest_at,
             count(*) FILTER (WHERE q.waited < interval '4 hours') AS fresh,
             count(*) FILTER (WHERE q.waited >= interval '4 hours' AND q.waited < interval '1 day') AS today,
@@ -242,18 +281,11 @@ async def ages(tx: Tx, *, agency_id: UUID, week_ending: date) -> list[Any]:
             count(*) FILTER (WHERE q.waited >= interval '2 days') AS older
         FROM (
             SELECT s.queue, s.since, CAST(:now AS timestamptz) - s.since AS waited FROM (
-                SELECT CASE WHEN t.status <> 'approved' THEN t.status
-                        WHEN t.pay_state = 'held' OR t.bill_state = 'held' THEN 'held'
-                        WHEN t.pay_state = 'clearing' OR t.bill_state = 'clearing' THEN 'clearing'
-                        WHEN t.pay_state = 'waiting' OR t.bill_state = 'waiting' THEN 'waiting'
-                        WHEN t.pay_state = 'draft' THEN 'draft'
-                        WHEN t.bill_state = 'ready' THEN 'ready' END AS queue,
-                    CASE t.status WHEN 'expected' THEN t.expected_at WHEN 'submitted' THEN t.submitted_at
-                        WHEN 'rejected' THEN t.rejected_at ELSE t.approved_at END AS since
+                SELECT {_QUEUE} AS queue, {_SINCE} AS since
                 FROM timesheet t WHERE t.agency_id = :agency AND t.week_ending = :week
             ) s WHERE s.queue IS NOT NULL
         ) q GROUP BY q.queue
-        """,
+        """,  # noqa: S608  fixed words
         agency=agency_id,
         week=week_ending,
         now=tx.now,

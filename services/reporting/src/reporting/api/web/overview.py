@@ -24,6 +24,9 @@ from reporting.usecases.week import Week, read_week
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 WeekPath = Annotated[date, Path(ge=date(2000, 1, 2), le=date(2100, 12, 26))]
 By = Annotated[Literal["client", "consultant", "branch"], Query()]
+QueueQuery = Annotated[
+    Literal["expected", "submitted", "rejected", "held", "clearing", "waiting", "draft", "ready"] | None, Query()
+]
 PAYDAY_DAYS = 5
 """A week is paid on the Friday after it."""
 
@@ -230,7 +233,7 @@ def _queues(found: Week, held: list[Any], ages: list[Any], base: str, at: Any) -
             queue(
                 "expected",
                 "expected",
-                words="Hours not sent",
+                words=words.QUEUE["expected"].word,
                 remedy="The worker or client has not sent the hours.",
                 tone="waiting",
                 timesheets=t.not_sent,
@@ -248,7 +251,7 @@ def _queues(found: Week, held: list[Any], ages: list[Any], base: str, at: Any) -
             queue(
                 "submitted",
                 "submitted",
-                words="Waits for the client's approval",
+                words=words.QUEUE["submitted"].word,
                 remedy="Send each approver one link, or approve with the agency's own evidence.",
                 tone="waiting",
                 timesheets=t.unapproved,
@@ -266,7 +269,7 @@ def _queues(found: Week, held: list[Any], ages: list[Any], base: str, at: Any) -
             queue(
                 "rejected",
                 "rejected",
-                words="Rejected, to be corrected",
+                words=words.QUEUE["rejected"].word,
                 remedy="The hours must be corrected and sent again.",
                 tone="blocked",
                 timesheets=t.rejected_open,
@@ -298,7 +301,7 @@ def _queues(found: Week, held: list[Any], ages: list[Any], base: str, at: Any) -
             queue(
                 "waiting",
                 "waiting",
-                words="Being calculated or charged",
+                words=words.QUEUE["waiting"].word,
                 remedy="Cleared, and pay or billing has not answered yet. If it lasts, look at system health.",
                 tone="waiting",
                 timesheets=t.waiting,
@@ -314,7 +317,7 @@ def _queues(found: Week, held: list[Any], ages: list[Any], base: str, at: Any) -
             queue(
                 "draft",
                 "draft",
-                words="In the draft, waits for the pay run",
+                words=words.QUEUE["draft"].word,
                 remedy="Nothing is wrong: closing the pay run pays it.",
                 tone="waiting",
                 timesheets=t.drafted,
@@ -330,7 +333,7 @@ def _queues(found: Week, held: list[Any], ages: list[Any], base: str, at: Any) -
             queue(
                 "ready",
                 "ready",
-                words="Ready to bill, waits for the invoice run",
+                words=words.QUEUE["ready"].word,
                 remedy="Nothing is wrong: issuing invoices bills it.",
                 tone="waiting",
                 timesheets=t.bill_ready,
@@ -454,12 +457,25 @@ class Risk:
         return getattr(self.row, name)
 
 
+def queue_href(agency_id: UUID, week: date, queue: str) -> str:
+    """Where a queue of an agency is worked off."""
+    base = f"/agencies/{agency_id}/weeks/{week}"
+    if queue in ("held", "clearing"):
+        return f"{base}/holds"
+    if queue in words.STATUS:
+        return f"{base}/timesheets?status={queue}&sort=age"
+    return {"draft": f"{base}/pay", "ready": f"{base}/invoices#issue"}.get(
+        queue, f"{base}/timesheets?pay_state={queue}"
+    )
+
+
 @router.get("/bureau")
-async def bureau_page(request: Request) -> Response:
-    """All agencies of this person, by risk."""
+async def bureau_page(request: Request, queue: QueueQuery = None) -> Response:
+    """All agencies of this person, by risk, and what waits in all of them as one list."""
     who = await visitor(request)
     async with reading(request, *who.principal.agencies) as tx:
         rows = await lists.agencies_at_risk(tx)
+        waits = await store.waiting_everywhere(tx, queue=queue)
     today = london_date(now(request))
     risks = [
         Risk(
@@ -468,4 +484,4 @@ async def bureau_page(request: Request) -> Response:
         )
         for row in rows
     ]
-    return await page(request, who, "bureau.html", rows=risks)
+    return await page(request, who, "bureau.html", rows=risks, waits=waits, queue=queue, queue_href=queue_href)
