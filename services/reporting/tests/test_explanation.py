@@ -24,6 +24,27 @@ class TestWhy:
         assert (tax.source, due.source) == ("HMRC, tax table routines", "")  # told once
         assert [figure for figure, *_ in found.others] == ["net", "pay", "employer_nic"]
 
+    def test_of_several_only_the_one_that_was_taken_is_open(self) -> None:
+        owed, limit = (
+            step(label, shown, step("Of it", "£1.00")) for label, shown in (("Due", "£71.60"), ("Most", "£300.00"))
+        )
+        tree = step(
+            "Net pay",
+            "£1.00",
+            step("Income tax", "£71.60", owed, limit, figure="tax", operation="smallest"),
+            figure="net",
+        )
+        [tax] = why({"tree": tree}, "tax").steps
+        assert [child.open for child in tax.children] == [True, False]
+
+    def test_why_pay_changed_is_told_where_the_whole_is_asked_about(self) -> None:
+        assert [why(explanation(), figure).change_reason is None for figure in (None, "net", "gross", "tax")] == [
+            False,
+            False,
+            False,
+            True,
+        ]
+
     def test_nothing_asked_is_net_pay_with_what_adds_and_what_is_taken(self) -> None:
         found = why(explanation(), None)
         assert found.question == "Why is net pay £440.80?"
@@ -39,12 +60,12 @@ class TestWhy:
             step("Pension", "£27.62", figure="pension", sign=-1),
         ]
         found = why(answer, "other")
-        assert found.question == "Why is other deductions £9.00 and £27.62?"
+        assert found.question == "Why are other deductions £9.00 and £27.62?"
         assert [one.label for one in found.steps] == ["Student loan, plan 2", "Pension"]
 
     def test_what_is_not_on_the_payslip_is_said(self) -> None:
         found = why(explanation(), "levy")
-        assert found.question == "There is no apprenticeship levy on this payslip"
+        assert found.question == "No apprenticeship levy on this payslip"
         assert found.steps[0].label == "Net pay"
 
     @pytest.mark.parametrize("answer", [{}, {"tree": None}, {"tree": {"children": "no"}, "figures": 3}])
@@ -71,7 +92,7 @@ async def test_each_figure_of_a_payslip_is_a_link_to_its_explanation(site: Site)
         assert {"gross", "tax", "nic", "other", "net", "employer_nic", "employer_pension", "levy"} <= asked
         told = (await browser.get(f"{path}/explanation?figure=tax")).text
         assert "Why is income tax £71.60?" in told
-        assert "8.00 fewer hours than the week before." in told
+        assert "8.00 fewer hours than the week before." in (await browser.get(f"{path}/explanation")).text
         assert "Rule paye.due: HMRC, tax table routines" in told
         assert "engine 1.2.0, statutory figures 2026-27.2" in told
         fragment = (await browser.get(f"{path}/explanation?figure=tax", headers={"hx-request": "true"})).text

@@ -48,8 +48,8 @@ def steps(*lines: Any, week: date = FIRST, **changes: Any) -> dict[str, Step]:
 
 def test_a_clerk_hears_why_the_tax_is_what_it_is() -> None:
     assert summary(steps()["tax"]) == (
-        "Taxable pay is £672.42 now and £600.00 before in this tax year, to period 2. Code 1257L leaves £483.84 free of tax, so £788.58 "
-        "is taxed. The tax on that is £157.60. £71.60 of tax was taken before. £86.00 is taken now."
+        "Taxable pay is £672.42 now and £600.00 before in this tax year, to tax period 2. Code 1257L leaves £483.84 free of tax, "
+        "so £788.58 is taxed. The tax on that is £157.60. £71.60 of tax was taken before. £86.00 is taken now."
     )
     assert "Tax is worked out on this payment alone" in summary(steps(tax_code="1257L W1")["tax"])
     assert "Code K475 adds £183.04" in summary(steps(tax_code="K475")["tax"])
@@ -149,6 +149,13 @@ def test_the_text_indents_and_leaves_out_what_says_nothing() -> None:
     assert text.splitlines()[1].startswith("  nic.employee: Social Security Contributions and Benefits Act 1992")
     assert "\n  At 8.00 %  £34.43  (pay in this band x 8.00 %; £34.4336 before rounding)" in text
     assert "less Primary threshold  £242.00" in text
+    assert [step.rule_id for step in every(steps()["net"]) if step.figure] == [
+        "pay.net",
+        "pay.line",
+        "holiday.rolled_up",
+        "paye.tax",
+        "nic.employee",
+    ]
     assert "Zero" not in text
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from pay_calc.domain.slips import SlipInput
 
-CAUSES_MAX = 4
+CAUSES_MAX = 3
 _PREMIUMS = {
     "overtime": "overtime",
     "weekend": "weekend work",
@@ -55,7 +55,7 @@ class _Cause:
 
 
 def change_reason(before: Side | None, now: Side) -> str | None:
-    """At most four causes in one sentence, or None: same net pay, no payslip before, or another employment."""
+    """At most three causes in one sentence, or None: same net pay, no payslip before, or another employment."""
     if before is None or now.inp.employee is None or before.inp.employee is None:
         return None
     if before.inp.employee.employment_no != now.inp.employee.employment_no:
@@ -264,7 +264,7 @@ def _rate(line: Mapping[str, Any]) -> str:
 
 
 def _gbp(pence: int) -> str:
-    sign, size = ("-", -pence) if pence < 0 else ("", pence)
+    sign, size = ("−", -pence) if pence < 0 else ("", pence)
     return f"{sign}£{size // 100:,}.{size % 100:02d}"
 
 

@@ -137,11 +137,13 @@ class Step:
 
 
 def explained(node: Node, versions: Versions, names: Mapping[str, str], sign: int = 0, *, top: bool = True) -> Step:
-    """A node and what it stands on as steps. `names`: placements by id, for the labels of pay lines."""
+    """A node and what it stands on as steps. `names`: placements by id, for the labels of pay lines. `top`: the
+    node is a figure of the payslip, not a step of one."""
     signs = node.signs if node.op == "sum" else (0,) * len(node.children)
+    whole = node.rule_id in ("pay.net", "self_bill.net")
     line = node.rule_id in ("pay.line", "pay.fixed")
     return Step(
-        figure=figure_of(node) if top or sign else None,
+        figure=figure_of(node) if top else None,
         rule_id=node.rule_id,
         label=_line_label(node.label, names) if line else node.label,
         operation=_OPERATIONS[node.op],
@@ -159,7 +161,7 @@ def explained(node: Node, versions: Versions, names: Mapping[str, str], sign: in
         versions=versions,
         quiet=node.rule_id.endswith(".zero"),
         children=tuple(
-            explained(child, versions, names, sign_of, top=False)
+            explained(child, versions, names, sign_of, top=whole)
             for child, sign_of in zip(node.children, signs, strict=True)
         ),
     )
@@ -283,7 +285,8 @@ def _tax(step: Step) -> str:
     free, earlier, now = find(after, "paye.free_pay"), find(after, "paye.pay_before"), after.children[0]
     code, period = step.inputs["tax code"], step.inputs["tax period"]
     if earlier is not None:
-        told = [f"Taxable pay is {now.shown} now and {earlier.shown} before in this tax year, to period {period}."]
+        so_far = earlier.shown if earlier.result != "0.00" else "nothing"
+        told = [f"Taxable pay is {now.shown} now and {so_far} before in this tax year, to tax period {period}."]
     else:
         told = [f"Tax is worked out on this payment alone: taxable pay is {now.shown}."]
     if free is not None and free.result != "0.00":

@@ -8,6 +8,7 @@ from typing import Any
 
 STEPS_MAX = 400
 DEPTH_MAX = 14
+OPEN_DEPTH = 5
 FIGURES = {
     "gross": "pay",
     "pay": "pay",
@@ -26,7 +27,6 @@ _PARTS = {
     "other": ("pension", "sacrifice", "loan", "attachment", "deduction"),
 }
 """Figures of the page that are several of pay-calc's."""
-_OF_SEVERAL = {"smallest": "the smallest of", "largest": "the largest of"}
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def why(answer: Mapping[str, Any], figure: str | None) -> Why:
         chosen = [net]
         sentences = [str(one.get("summary")) for one in told[:1]]
         asked_none = figure in FIGURES and figure != "net"
-        question = f"There is no {FIGURES[figure or 'net']} on this payslip" if asked_none else _question([net], "net")
+        question = f"No {FIGURES[figure or 'net']} on this payslip" if asked_none else _question([net], "net")
     else:
         question = _question(chosen, figure or "net")
     left = [STEPS_MAX]
@@ -77,20 +77,21 @@ def why(answer: Mapping[str, Any], figure: str | None) -> Why:
     return Why(
         question=question,
         sentences=tuple(sentences),
-        steps=tuple(_step(one, "", left, 0, 1 if one.get("figure") == "net" else 3) for one in chosen),
+        steps=tuple(_step(one, "", left, 0, 1 if one.get("figure") == "net" else OPEN_DEPTH) for one in chosen),
         others=tuple(
-            (str(one.get("figure")), str(one.get("label")), str(one.get("shown"))) for one in told if one.get("figure") not in wanted
+            (str(one.get("figure")), str(one.get("label")), _amount(one.get("shown"))) for one in told if one.get("figure") not in wanted
         ),
         note=_text(answer.get("note")) or None,
-        change_reason=_text(answer.get("change_reason")) or None,
+        change_reason=_text(answer.get("change_reason")) or None if figure in (None, "net", "gross") else None,
         versions=f"engine {worked.get('engine', 'unknown')}, statutory figures {worked.get('parameters', 'unknown')}",
     )  # fmt: skip
 
 
 def _question(chosen: Sequence[Mapping[str, Any]], figure: str) -> str:
     name = FIGURES.get(figure) or str(chosen[0].get("label", "this")).lower()
-    shown = " and ".join(str(one.get("shown", "")) for one in chosen[:3])
-    return f"Why is {name} {shown}?" if len(chosen) <= 3 else f"What makes up {name}?"
+    shown = " and ".join(_amount(one.get("shown")) for one in chosen[:3])
+    verb = "are" if figure == "other" else "is"
+    return f"Why {verb} {name} {shown}?" if len(chosen) <= 3 else f"What makes up {name}?"
 
 
 def _step(raw: Mapping[str, Any], source_above: str, left: list[int], depth: int, opened: int) -> Step:
@@ -99,22 +100,29 @@ def _step(raw: Mapping[str, Any], source_above: str, left: list[int], depth: int
     children = [child for child in _list(raw.get("children")) if not child.get("quiet")]
     return Step(
         label=_text(raw.get("label")) or _text(raw.get("rule_id")) or "Step",
-        shown=_text(raw.get("shown")) or _text(raw.get("result")),
+        shown=_amount(raw.get("shown") or raw.get("result")),
         lead={-1: "less", 1: "plus"}.get(raw.get("sign", 0), "") if depth else "",
-        how=_how(raw, len(children)),
+        how=_how(raw),
         source="" if source == source_above else source,
         rule_id=_text(raw.get("rule_id")),
         open=depth < opened,
         children=tuple(
-            _step(child, source, left, depth + 1, opened) for child in children if left[0] > 0 and depth < DEPTH_MAX
+            _step(child, source, left, depth + 1, opened if _matters(raw, child) else 0)
+            for child in children
+            if left[0] > 0 and depth < DEPTH_MAX
         ),
     )
 
 
-def _how(raw: Mapping[str, Any], children: int) -> str:
+def _matters(raw: Mapping[str, Any], child: Mapping[str, Any]) -> bool:
+    """Of the smallest or largest of several only the one that was taken is shown at once, and nothing that comes to nothing."""
+    several = raw.get("operation") in ("smallest", "largest")
+    return child.get("result") == raw.get("result") if several else child.get("result") != "0.00"
+
+
+def _how(raw: Mapping[str, Any]) -> str:
     """The formula in words, then what rounding did, where it did something."""
-    formula, several = _text(raw.get("formula")), _OF_SEVERAL.get(str(raw.get("operation")), "")
-    parts = [f"{several} these: {formula}" if several and children > 1 else formula]
+    parts = [_text(raw.get("formula"))]
     exact = raw.get("unrounded")
     if exact and raw.get("unit") == "pounds" and not _same(str(exact), _text(raw.get("result"))):
         parts.append(f"£{exact} before rounding: {_text(raw.get('rounding_words'))}".rstrip(": "))
@@ -131,6 +139,11 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 def _list(value: object) -> list[Mapping[str, Any]]:
     return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+
+
+def _amount(value: object) -> str:
+    """An amount with a minus sign."""
+    return _text(value).replace("-", "−", 1)
 
 
 def _text(value: object) -> str:
