@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Mapping
@@ -133,7 +134,13 @@ class TokenVerifier:
 
 
 def _keys_of(jwks: Mapping[str, Any]) -> dict[str, Any]:
-    return {str(raw["kid"]): jwt.PyJWK.from_dict(raw).key for raw in jwks.get("keys", [])}
+    """The signing keys by their id; an issuer may publish others, for encryption or of kinds that we do not take."""
+    keys: dict[str, Any] = {}
+    for raw in jwks.get("keys", []):
+        with contextlib.suppress(jwt.PyJWTError):
+            if raw.get("use", "sig") == "sig" and raw.get("kid"):
+                keys[str(raw["kid"])] = jwt.PyJWK.from_dict(raw).key
+    return keys
 
 
 def public_pem(private_key_pem: str) -> str:

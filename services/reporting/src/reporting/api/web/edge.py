@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -33,6 +34,9 @@ from reporting.store import sessions
 from reporting.usecases.clients import Clients, Grant
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
+SIGN_IN_COOKIE = "paybill_sign_in"
+"""Binds a sign-in at the issuer to the browser that started it: nobody can finish theirs in somebody else's."""
+SIGN_IN_SECONDS = 600
 Next = Annotated[str, Query(alias="next", max_length=2_000)]
 
 
@@ -90,14 +94,13 @@ async def start_session(request: Request, grant: Grant, next_path: str) -> Respo
     async with database(request).transaction(now=now(request), agencies=[]) as tx:
         token = await sessions.open_session(tx, subject=grant.subject, name=grant.name)
     answer = redirect(next_path)
-    public = str(request.app.state.settings.public_url or request.url)
     answer.set_cookie(
         COOKIE,
         token,
         max_age=sessions.SESSION_HOURS * 3600,
         httponly=True,
         samesite="lax",
-        secure=public.startswith("https:"),
+        secure=_by_https(request),
         path="/",
     )
     return answer
@@ -120,10 +123,24 @@ async def oidc_start(request: Request, next_path: Next = "/") -> Response:
     client = _clients(request).oidc()
     if client is None:
         raise Problem(404, "no_oidc", "No OpenID Connect issuer is configured here.", hint="Use your sign-in code.")
-    where, state, sign_in_state = await oidc.begin(client, callback=_callback(request), next_path=local_path(next_path))
+    back = local_path(next_path)
+    try:
+        where, state, sign_in_state = await oidc.begin(client, callback=_callback(request), next_path=back)
+    except oidc.NotSignedIn as failure:
+        return _sign_in_page(request, next_path=back, wrong=str(failure), hint="Try again in a moment.")
     async with database(request).transaction(now=now(request), agencies=[]) as tx:
         await sessions.start_sign_in(tx, state=state, sign_in=sign_in_state)
-    return redirect(where)
+    answer = redirect(where)
+    answer.set_cookie(
+        SIGN_IN_COOKIE,
+        state,
+        max_age=SIGN_IN_SECONDS,
+        httponly=True,
+        samesite="lax",
+        secure=_by_https(request),
+        path="/sign-in/oidc",
+    )
+    return answer
 
 
 @router.get("/sign-in/oidc/back")
@@ -133,10 +150,11 @@ async def oidc_back(
     code: Annotated[str, Query(max_length=4_000)] = "",
     error: Annotated[str, Query(max_length=200)] = "",
 ) -> Response:
-    """From the issuer: check who it is, and start a session if the clients file knows that person."""
+    """From the issuer, to the browser that started: check who it is, and start a session if the clients file knows that person."""
     client = _clients(request).oidc()
+    started_here = hmac.compare_digest(request.cookies.get(SIGN_IN_COOKIE, "").encode(), state.encode())
     async with database(request).transaction(now=now(request), agencies=[]) as tx:
-        known = await sessions.take_sign_in(tx, state)
+        known = await sessions.take_sign_in(tx, state) if started_here else None
     if client is None or known is None or error or not code:
         return _sign_in_page(
             request, next_path="/", wrong="The sign-in did not finish.", hint="Start it again; it is valid ten minutes."
@@ -154,6 +172,10 @@ async def oidc_back(
             hint="Ask whoever runs it to add you to the clients file.",
         )
     return await start_session(request, grant, known.next_path)
+
+
+def _by_https(request: Request) -> bool:
+    return str(request.app.state.settings.public_url or request.url).startswith("https:")
 
 
 def _callback(request: Request) -> str:

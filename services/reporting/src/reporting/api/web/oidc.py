@@ -6,7 +6,7 @@ import base64
 import hashlib
 import secrets
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 import httpx
 import jwt
@@ -15,6 +15,7 @@ from reporting.store.sessions import SignIn
 from reporting.usecases.clients import OidcClient
 
 TIMEOUT_S = 8.0
+CLOCKS_APART_S = 60
 SCOPE = "openid email profile"
 
 
@@ -39,7 +40,8 @@ async def begin(client: OidcClient, *, callback: str, next_path: str) -> tuple[s
             "code_challenge_method": "S256",
         }
     )
-    return f"{found['authorization_endpoint']}?{query}", state, SignIn(nonce, verifier, next_path)
+    address = str(found["authorization_endpoint"])
+    return f"{address}{'&' if '?' in address else '?'}{query}", state, SignIn(nonce, verifier, next_path)
 
 
 async def finish(client: OidcClient, known: SignIn, *, code: str, callback: str) -> list[str]:
@@ -52,19 +54,27 @@ async def finish(client: OidcClient, known: SignIn, *, code: str, callback: str)
         "client_id": client.client_id,
         "code_verifier": known.verifier,
     }
-    if client.client_secret:
+    basic: Any = httpx.USE_CLIENT_DEFAULT
+    if client.client_secret and "client_secret_post" in (found.get("token_endpoint_auth_methods_supported") or ()):
         form["client_secret"] = client.client_secret
+    elif client.client_secret:
+        # What an issuer supports that says nothing (OpenID Connect Discovery 1.0, section 3); RFC 6749, 2.3.1 encodes both.
+        basic = httpx.BasicAuth(quote_plus(client.client_id), quote_plus(client.client_secret))
     try:
         async with httpx.AsyncClient(timeout=TIMEOUT_S) as http:
-            tokens = (await http.post(found["token_endpoint"], data=form)).raise_for_status().json()
+            tokens = (await http.post(found["token_endpoint"], data=form, auth=basic)).raise_for_status().json()
             keys = (await http.get(found["jwks_uri"])).raise_for_status().json()
-    except (httpx.HTTPError, ValueError, KeyError) as error:
+        id_token = str(tokens["id_token"])
+    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
         raise NotSignedIn("The issuer did not accept the sign-in.") from error
-    return subjects_of(str(tokens.get("id_token", "")), keys, client=client, nonce=known.nonce)
+    return subjects_of(id_token, keys, issuer=str(found["issuer"]), client_id=client.client_id, nonce=known.nonce)
 
 
-def subjects_of(id_token: str, keys: dict[str, Any], *, client: OidcClient, nonce: str) -> list[str]:
-    """The subject and, when the issuer has verified it, the e-mail address of an id token. Raises NotSignedIn."""
+def subjects_of(id_token: str, keys: dict[str, Any], *, issuer: str, client_id: str, nonce: str) -> list[str]:
+    """The subject and, when the issuer has verified it, the e-mail address of an id token. Raises NotSignedIn.
+
+    `issuer` as it names itself, to the letter: some end with a slash.
+    """
     try:
         key_id = jwt.get_unverified_header(id_token).get("kid")
         key = next(jwt.PyJWK.from_dict(raw).key for raw in keys["keys"] if raw.get("kid") == key_id)
@@ -72,8 +82,9 @@ def subjects_of(id_token: str, keys: dict[str, Any], *, client: OidcClient, nonc
             id_token,
             key,
             algorithms=["RS256", "ES256", "EdDSA"],
-            audience=client.client_id,
-            issuer=client.issuer,
+            audience=client_id,
+            issuer=issuer,
+            leeway=CLOCKS_APART_S,
             options={"require": ["exp", "iat", "sub", "aud", "iss"]},
         )
     except (jwt.PyJWTError, StopIteration, KeyError, TypeError) as error:
@@ -91,6 +102,9 @@ async def _discover(client: OidcClient) -> dict[str, Any]:
             found: dict[str, Any] = answer.raise_for_status().json()
     except (httpx.HTTPError, ValueError) as error:
         raise NotSignedIn("The issuer does not answer.") from error
-    if str(found.get("issuer", "")).rstrip("/") != client.issuer:
+    if not isinstance(found, dict) or str(found.get("issuer", "")).rstrip("/") != client.issuer:
         raise NotSignedIn("The issuer names itself differently from the configuration.")
+    missing = [name for name in ("authorization_endpoint", "token_endpoint", "jwks_uri") if not found.get(name)]
+    if missing:
+        raise NotSignedIn(f"The issuer does not say its {', '.join(missing)}.")
     return found
