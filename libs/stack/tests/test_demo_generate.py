@@ -68,6 +68,47 @@ def test_the_week_has_the_promised_shape(folder: Path, plan: Plan) -> None:
     assert read_plan(folder)["timesheets"] == 3_000
 
 
+@pytest.mark.parametrize("count", [120, 3_000])
+def test_each_agency_pays_somebody_of_every_case(tmp_path: Path, count: int) -> None:
+    """A director, salary sacrifice, sick pay, orders, an advance, S, C and K codes, a pension, a loan: all on PAYE, all with hours."""
+    plan = generate(tmp_path, timesheets=count)
+    for agency in plan.agencies:
+        workers = {line["Worker ref"]: line for line in lines(tmp_path / f"{agency.slug}-workers.csv")}
+        of = {line["Worker ref"]: line for line in lines(tmp_path / f"{agency.slug}-placements.csv")}
+        cases = {name: workers[reference] for name, reference in agency.cases.items()}
+        assert len({line["Worker ref"] for line in cases.values()}) == len(cases) == 10
+        assert {of[line["Worker ref"]]["Pay basis"] for line in cases.values()} == {"paye"}
+        assert cases["director"]["Director"] == "standard"
+        assert (cases["salary sacrifice"]["Pension"], cases["salary sacrifice"]["Salary sacrifice"]) == (
+            "salary sacrifice",
+            "30.00",
+        )
+        assert (cases["Scottish"]["Tax code"], cases["Scottish"]["Student loan plan"]) == ("S1257L", "4")
+        assert (cases["Welsh"]["Tax code"], cases["K code"]["Tax code"]) == ("C1257L", "K215")
+        assert cases["pension"]["Pension"] == "net pay"
+        recorded = {(record["door"], record["worker"]): record["body"] for record in agency.pay_records}
+        assert recorded["absences", agency.cases["sick pay"]]["last_on"] == "2026-04-01"
+        assert recorded["attachment-orders", agency.cases["child maintenance"]]["kind"] == "DEO"
+        assert recorded["attachment-orders", agency.cases["council tax"]]["kind"] == "CTAEO"
+        assert recorded["net-deductions", agency.cases["advance"]]["kind"] == "advance"
+        absent = {line["Placement ref"] for line in of.values() if line["Worker ref"] == agency.cases["sick pay"]}
+        formats = {"industrial": "%d/%m/%Y", "healthcare": "%Y-%m-%d", "construction": "%d %B %Y"}
+        worked = [
+            datetime.strptime(line["Date"], formats[agency.slug]).date()  # noqa: DTZ007 - a day, no instant
+            for line in lines(tmp_path / f"{agency.slug}-hours.csv")
+            if line["Placement ref"] in absent
+        ]
+        assert worked
+        assert min(worked) > date(2026, 4, 1)
+
+
+def test_loans_and_pensions_are_common(folder: Path, plan: Plan) -> None:
+    workers = [line for slug in SLUGS for line in lines(folder / f"{slug}-workers.csv")]
+    assert {line["Student loan plan"] for line in workers} == {"", "1", "2", "4", "5"}
+    assert sum(line["Pension"] != "" for line in workers) > len(workers) // 5
+    assert any(line["Postgraduate loan"] == "yes" for line in workers)
+
+
 def test_every_placement_has_hours_in_the_week_and_none_twice_at_once(folder: Path, plan: Plan) -> None:
     formats = {"industrial": "%d/%m/%Y", "healthcare": "%Y-%m-%d", "construction": "%d %B %Y"}
     for slug in SLUGS:

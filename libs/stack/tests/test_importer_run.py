@@ -212,6 +212,28 @@ async def test_a_workers_line_is_split_to_its_owners(services: StandIn, tmp_path
     assert "QQ 12 34 56 A" not in json.dumps(services.told("imports/workers"))
 
 
+async def test_pension_loans_and_directorships_are_columns_of_a_workers_file(services: StandIn, tmp_path: Path) -> None:
+    path = tmp_path / "w.csv"
+    path.write_text(
+        "Worker ref,Forename,Surname,Tax code,NI letter,Student loan,Postgraduate loan,Pension,Employee pension percent,"
+        "Employer pension percent,Salary sacrifice,Director,Director since\n"
+        "W-1,A,Testcase,S1257L,A,4,yes,Relief at source,5,3,,,\n"
+        "W-2,B,Testcase,1257L,A,,no,Salary sacrifice,,3,30.00,standard,15 January 2024\n"
+        "W-3,C,Testcase,1257L,A,,,final salary,,,,,\n"
+        "W-4,D,Testcase,1257L,A,,,,,,,alternative,\n"
+    )
+    outcome = await imported(services, Kind.WORKERS, path)
+    *_, third, fourth = receipts(outcome.receipts)
+    assert (third["column"], third["value"]) == ("Pension", "final salary")
+    assert "director_appointed_on is missing" in fourth["reason"]
+    first, second = services.told("pay-profiles/batch")[0]["profiles"]
+    assert (first["student_loan_plan"], first["postgrad_loan"]) == ("4", True)
+    assert first["pension"] == {"basis": "ras", "employee_pct": "5", "employer_pct": "3"}
+    assert "director" not in first
+    assert second["pension"] == {"basis": "salary_sacrifice", "employer_pct": "3", "sacrifice_gbp": "30.00"}
+    assert (second["director"], second["directorship"]) == (True, {"method": "standard", "appointed_on": "2024-01-15"})
+
+
 async def test_a_part_that_its_owner_refuses_refuses_the_line_alone(services: StandIn, tmp_path: Path) -> None:
     path = tmp_path / "w.csv"
     path.write_text(

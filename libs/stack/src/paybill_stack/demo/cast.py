@@ -109,6 +109,43 @@ TAX_CODES = (
     ("1131N", "cumulative", 10), ("1383M", "cumulative", 10), ("500L", "cumulative", 20), ("1100L", "cumulative", 10),
 )  # fmt: skip
 
+# (number of the worker modulo, remainder, plan): student loans by plan; and postgraduate ones
+LOAN_EVERY, LOAN_PLANS = 7, ("2", "1", "5", "2", "4")
+POSTGRAD_EVERY = 53
+# (number of the worker modulo 10, basis, employee's and employer's per cent)
+PENSIONS = {2: ("net pay", "5", "3"), 5: ("relief at source", "5", "3"), 8: ("net pay", "5", "3")}
+
+
+@dataclass(frozen=True)
+class Case:
+    """Somebody of each agency whose pay is not everybody's. `tax_code` empty: as drawn. `sick`, `order`, `advance`: recorded in pay-calc
+    beside the profile."""
+
+    name: str
+    tax_code: str = ""
+    loan_plan: str = ""
+    pension: tuple[str, str, str] | None = None
+    sacrifice: str = ""
+    director_since: date | None = None
+    sick: bool = False
+    order: str = ""
+    advance: bool = False
+
+
+CASES = (
+    Case("director", director_since=date(2024, 1, 15)),
+    Case("salary sacrifice", pension=("salary sacrifice", "", "3"), sacrifice="30.00"),
+    Case("sick pay", sick=True),
+    Case("child maintenance", order="DEO"),
+    Case("council tax", order="CTAEO"),
+    Case("advance", advance=True),
+    Case("Scottish", tax_code="S1257L", loan_plan="4"),
+    Case("Welsh", tax_code="C1257L"),
+    Case("K code", tax_code="K215"),
+    Case("pension", pension=("net pay", "5", "3")),
+)
+SICK_FROM, SICK_TO = date(2026, 3, 26), date(2026, 4, 1)
+
 MARKUP_PERCENT = (Decimal(28), Decimal(32), Decimal(35), Decimal(38), Decimal("42.5"))
 REJECT_REASONS = ("Finish on the last day is half an hour too late", "The last shift ended earlier than written")
 AMEND_REASONS = ("The client confirmed an hour more on the last day", "Clock log shows another hour on the last day")

@@ -21,21 +21,29 @@ from paybill_stack import StackError
 from paybill_stack.demo import broken
 from paybill_stack.demo.cast import (
     AGENCIES,
+    CASES,
     DAY_SHIFTS,
     DEFAULT_SEED,
     DEFAULT_TIMESHEETS,
     LATE_SHIFTS,
+    LOAN_EVERY,
+    LOAN_PLANS,
     LONG_SHIFTS,
     MARKUP_PERCENT,
     MONDAY,
     NIGHT_SHIFTS,
     PAYDAY,
+    PENSIONS,
+    POSTGRAD_EVERY,
     RULES,
+    SICK_FROM,
+    SICK_TO,
     TAX_CODES,
     TIMESHEETS_MAX,
     TIMESHEETS_MIN,
     WEEK_ENDING,
     Agency,
+    Case,
     Job,
     Rules,
 )
@@ -84,6 +92,11 @@ class Worker:
     ni_letter: str
     apprentice: bool
     has_right_to_work: bool
+    loan_plan: str = ""
+    postgrad_loan: bool = False
+    pension: tuple[str, str, str] | None = None
+    sacrifice: str = ""
+    director_since: date | None = None
 
 
 @dataclass(frozen=True)
@@ -138,6 +151,7 @@ class AgencyWeek:
     placements: list[Placement] = field(default_factory=list)
     cards: dict[str, Card] = field(default_factory=dict)
     rate_changes: list[tuple[Card, date]] = field(default_factory=list)
+    cases: list[tuple[Case, Worker]] = field(default_factory=list)
 
 
 @dataclass
@@ -159,6 +173,8 @@ class AgencyPlan:
     link_clients: list[str]
     rate_changes: list[str]
     consultants: list[str]
+    cases: dict[str, str]
+    pay_records: list[dict[str, Any]]
 
 
 @dataclass
@@ -240,7 +256,54 @@ def _agency_week(
             days = range(turn * 3, turn * 3 + 3) if doubled else range(7)
             week.placements.append(_placement(week, worker, client, basis, payee, days, chance))
     _rate_changes(week)
+    _cases(week)
     return week
+
+
+def _cases(week: AgencyWeek) -> None:
+    """Give each case to the first worker whom it fits: on PAYE alone, with documents, and with enough pay for what is taken of it."""
+    of: dict[int, list[int]] = {}
+    for index, placement in enumerate(week.placements):
+        of.setdefault(placement.worker.number, []).append(index)
+    free = [
+        worker
+        for worker in week.workers
+        if worker.ni_letter == "A"
+        and worker.has_right_to_work
+        and len(of[worker.number]) == 1
+        and week.placements[of[worker.number][0]].pay_basis == "paye"
+        and len(week.placements[of[worker.number][0]].shifts) >= 3
+        and week.placements[of[worker.number][0]].last_on is None
+    ]
+    for case in CASES:
+        fits = [worker for worker in free if not case.sick or _shifts_after(week.placements[of[worker.number][0]])]
+        if case.sacrifice:
+            fits.sort(key=lambda worker: (-week.placements[of[worker.number][0]].card.pay_rate, worker.number))
+        if not fits:
+            continue  # a very small week may have nobody for a case
+        worker = fits[0]
+        free.remove(worker)
+        index = of[worker.number][0]
+        placement = week.placements[index]
+        changed = replace(
+            worker,
+            tax_code=case.tax_code or "1257L",
+            tax_basis="cumulative",
+            loan_plan=case.loan_plan,
+            postgrad_loan=False,
+            pension=case.pension,
+            sacrifice=case.sacrifice,
+            director_since=case.director_since,
+        )
+        shifts = _shifts_after(placement) if case.sick else placement.shifts
+        week.placements[index] = replace(placement, worker=changed, shifts=shifts)
+        week.workers[week.workers.index(worker)] = changed
+        week.cases.append((case, changed))
+
+
+def _shifts_after(placement: Placement) -> tuple[Shift, ...]:
+    """The shifts after the days of sickness."""
+    return tuple(shift for shift in placement.shifts if shift.on > SICK_TO)
 
 
 def _client(agency: Agency, number: int, chance: Random) -> Client:
@@ -288,7 +351,12 @@ def _worker(agency: Agency, number: int, chance: Random, *, has_document: bool) 
     elif birth_on > date(PAYDAY.year - 21, PAYDAY.month, PAYDAY.day):
         letter = "M"
     code, basis = _weighted(chance, [((code, basis), weight) for code, basis, weight in TAX_CODES])
-    return Worker(f"{agency.code}-W{number:05}", number, birth_on, code, basis, letter, apprentice, has_document)
+    return Worker(
+        f"{agency.code}-W{number:05}", number, birth_on, code, basis, letter, apprentice, has_document,
+        loan_plan=LOAN_PLANS[number // LOAN_EVERY % len(LOAN_PLANS)] if number % LOAN_EVERY == 3 else "",
+        postgrad_loan=number % POSTGRAD_EVERY == 3,
+        pension=PENSIONS.get(number % 10) if 22 <= age < 66 else None,
+    )  # fmt: skip
 
 
 def _basis(agency: Agency, week: AgencyWeek, chance: Random, numbers: dict[str, int]) -> tuple[str, Payee | None]:
@@ -441,7 +509,36 @@ def _plan(week: AgencyWeek, chance: Random, position: int) -> AgencyPlan:
         link_clients=sorted(client.reference for client in by_link),
         rate_changes=sorted({card.client.reference for card, _ in week.rate_changes}),
         consultants=sorted({placement.consultant for placement in week.placements}),
+        cases={case.name: worker.reference for case, worker in week.cases},
+        pay_records=[record for case, worker in week.cases for record in _pay_records(case, worker)],
     )
+
+
+def _pay_records(case: Case, worker: Worker) -> Iterable[dict[str, Any]]:
+    """What pay-calc is told of a case beside the profile: the door, the worker and the body."""
+    if case.sick:
+        body: dict[str, Any] = {
+            "first_on": SICK_FROM.isoformat(), "last_on": SICK_TO.isoformat(), "qualifying_weekdays": [1, 2, 3, 4, 5],
+            "average_weekly_earnings_gbp": "480.00", "average_ref": "Payroll records to 20 March 2026",
+            "evidence_ref": f"Self-certificate {worker.reference}",
+        }  # fmt: skip
+        yield {"door": "absences", "worker": worker.reference, "body": body}
+    if case.order:
+        body = {
+            "kind": case.order, "reference": f"{case.order}-TEST-{worker.number:05}", "issued_on": "2026-02-02",
+            "starts_on": "2026-03-01", "document_ref": f"Scan {worker.reference}",
+        }  # fmt: skip
+        if case.order == "DEO":
+            body |= {"normal_gbp": "35.00", "protected_gbp": "160.00", "total_gbp": "1400.00"}
+        else:
+            body |= {"jurisdiction": "England", "total_gbp": "600.00"}
+        yield {"door": "attachment-orders", "worker": worker.reference, "body": body}
+    if case.advance:
+        body = {
+            "kind": "advance", "reference": f"Advance {worker.number:05}", "arose_on": "2026-03-27",
+            "starts_on": "2026-03-27", "instalment_gbp": "25.00", "total_gbp": "100.00",
+        }  # fmt: skip
+        yield {"door": "net-deductions", "worker": worker.reference, "body": body}
 
 
 def _share(count: int, per_mille: int) -> int:
@@ -494,7 +591,9 @@ _PAYEE_HEADER = (
 )  # fmt: skip
 _WORKER_HEADER = (
     "Worker ref", "Forename", "Surname", "E-mail", "Phone", "Start date", "NI number", "Date of birth", "Gender", "Address",
-    "Tax code", "Tax basis", "NI letter", "Apprentice", "Starter declaration", "Account name", "Sort code", "Account number",
+    "Tax code", "Tax basis", "NI letter", "Apprentice", "Student loan plan", "Postgraduate loan", "Pension",
+    "Employee pension percent", "Employer pension percent", "Salary sacrifice", "Director", "Director since",
+    "Starter declaration", "Account name", "Sort code", "Account number",
     "Right to work from", "Right to work until",
 )  # fmt: skip
 _RATE_HEADER = (
@@ -537,7 +636,9 @@ def _worker_line(worker: Worker, day: Callable[[date], str], *, seen: bool = Fal
         worker.reference, f"Worker {worker.number:05}", "Testcase", f"worker.{worker.number:05}@example.com",
         f"07700 900{worker.number % 1000:03}", day(date(2025, 9, 1)), f"QQ {number[:2]} {number[2:4]} {number[4:]} {suffix}",
         day(worker.birth_on), "F" if worker.number % 2 else "M", f"{worker.number} Example Street; Testham; ZZ1 1ZZ",
-        worker.tax_code, worker.tax_basis, worker.ni_letter, "yes" if worker.apprentice else "no", "B",
+        worker.tax_code, worker.tax_basis, worker.ni_letter, "yes" if worker.apprentice else "no", worker.loan_plan,
+        "yes" if worker.postgrad_loan else "no", *(worker.pension or ("", "", "")), worker.sacrifice,
+        "standard" if worker.director_since else "", day(worker.director_since) if worker.director_since else "", "B",
         f"W {worker.number:05} Testcase", "00-00-01", f"{worker.number:08}",
         *(document if seen or worker.has_right_to_work else ["", ""]),
     ]  # fmt: skip

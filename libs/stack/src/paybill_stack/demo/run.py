@@ -138,6 +138,8 @@ async def _work(runs: Sequence[AgencyRun], stages: Stages, quiet: Quiet) -> dict
         await _all(runs, lambda one: one.set_up())
     with stages.stage("import_records", "importing clients, workers, placements") as stage:
         await _all(runs, lambda one: one.import_records(stage))
+    with stages.stage("pay_records", "sickness, attachment orders, advances") as stage:
+        await _all(runs, lambda one: one.record_pay_facts(stage))
     with stages.stage("import_hours", "importing hours") as stage:
         broken = [found for found in await _all(runs, lambda one: one.import_hours(stage)) if found is not None]
     with stages.stage("submit", "submitting timesheets") as stage:
@@ -160,6 +162,7 @@ async def _pay_and_bill(runs: Sequence[AgencyRun], stages: Stages, quiet: Quiet,
         await quiet.wait()
     with stages.stage("pay_run", "closing the pay runs"):
         await _all(runs, lambda one: one.close_pay())
+        await _all(runs, lambda one: one.check_pay_facts())
     for one in runs:
         one.begin_payslips()
     with stages.stage("self_bills", "self-bills"):

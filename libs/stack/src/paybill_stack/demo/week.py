@@ -15,13 +15,14 @@ from uuid import UUID
 
 import httpx
 
+from paybill_common.ids import derived_id
 from paybill_stack import StackError
 from paybill_stack.cli_runs import close_pay_run
 from paybill_stack.client import ApiClient
 from paybill_stack.demo.cast import AMEND_REASONS, REJECT_REASONS
 from paybill_stack.demo.stages import Stage
 from paybill_stack.importer.layouts import Kind
-from paybill_stack.importer.owners import RIGHT_TO_WORK
+from paybill_stack.importer.owners import RIGHT_TO_WORK, imported_id
 from paybill_stack.importer.run import Options, Outcome, import_file
 
 _BATCH = 250
@@ -100,6 +101,39 @@ class AgencyRun:
         await self.take(Kind.PLACEMENTS, "placements", stage)
         if self._has("rates-change"):
             await self.take(Kind.RATES, "rates-change", stage)
+
+    async def record_pay_facts(self, stage: Stage) -> None:
+        """Sickness, attachment orders and advances, each by its own door of pay-calc."""
+        records = self.plan["pay_records"]
+        stage.expect(len(records))
+
+        async def one(record: Mapping[str, Any]) -> None:
+            worker_id = imported_id("worker", self.agency_id, record["worker"])
+            record_id = derived_id(record["door"], worker_id)
+            body = {"worker_id": str(worker_id), **record["body"]}
+            await self.client.put("pay-calc", self.path(f"{record['door']}/{record_id}"), body)
+            stage.advance()
+
+        await self._each(records, one)
+
+    async def check_pay_facts(self) -> None:
+        """Each of them is on its worker's final payslip. Raises DemoFailed when one is not."""
+        shown = {"absences": "lines", "attachment-orders": "attachments", "net-deductions": "deductions"}
+        for record in self.plan["pay_records"]:
+            worker_id = imported_id("worker", self.agency_id, record["worker"])
+            found = await self.client.pages(
+                "pay-calc", self.path("payslips"), week_ending=self.week_ending, worker_id=str(worker_id)
+            )
+            slips = [
+                await self.client.get("pay-calc", self.path(f"payslips/{slip['payslip_id']}"))
+                for slip in found
+                if slip["state"] == "finalised"
+            ]
+            parts = [part for slip in slips for part in slip[shown[record["door"]]]]
+            if record["door"] == "absences":
+                parts = [line for line in parts if line["element"] == "SSP"]
+            if not parts:
+                raise DemoFailed(f"no final payslip of {record['worker']} shows what {record['door']} recorded")
 
     async def import_hours(self, stage: Stage) -> Outcome | None:
         """The hours, and the file whose every line is wrong."""

@@ -384,6 +384,9 @@ def _pay_profile(record_id: str, values: Mapping[str, str]) -> dict[str, Any] | 
             "ni_letter": values.get("ni_letter"),
             "apprentice": yes_or_no(values, "apprentice"),
             "student_loan_plan": values.get("student_loan_plan"),
+            "postgrad_loan": yes_or_no(values, "postgrad_loan"),
+            "pension": _pension(values),
+            **_directorship(values),
             "starter_declaration": values.get("starter_declaration"),
             "account_name": values.get("account_name"),
             "sort_code": values.get("sort_code"),
@@ -391,6 +394,42 @@ def _pay_profile(record_id: str, values: Mapping[str, str]) -> dict[str, Any] | 
             "external_id": values["reference"],
         }
     )
+
+
+_PENSION_BASES = {
+    "net": "net_pay", "net_pay": "net_pay", "ras": "ras", "relief_at_source": "ras", "sacrifice": "salary_sacrifice",
+    "salary_sacrifice": "salary_sacrifice",
+}  # fmt: skip
+
+
+def _pension(values: Mapping[str, str]) -> dict[str, Any] | None:
+    """The pension columns as pay-calc takes them; no basis, no membership. Raises BadCell."""
+    basis = _lower(values, "pension_basis")
+    if basis is None:
+        return None
+    if basis not in _PENSION_BASES:
+        hint = "net pay, relief at source or salary sacrifice"
+        raise BadCell(Fault("this is no pension basis", hint, "pension_basis", values["pension_basis"][:40]))
+    return _given(
+        {
+            "basis": _PENSION_BASES[basis],
+            "employee_pct": values.get("pension_employee_pct"),
+            "employer_pct": values.get("pension_employer_pct"),
+            "sacrifice_gbp": values.get("pension_sacrifice"),
+        }
+    )
+
+
+def _directorship(values: Mapping[str, str]) -> dict[str, Any]:
+    """A director's columns: the method of National Insurance and since when. Raises BadCell."""
+    method = _lower(values, "director_method")
+    if method is None:
+        return {}
+    appointed_on = iso_date(values, "director_appointed_on")
+    if appointed_on is None:
+        hint = "give the date of appointment"
+        raise BadCell(Fault("director_appointed_on is missing", hint, "director_appointed_on", ""))
+    return {"director": True, "directorship": {"method": method, "appointed_on": appointed_on}}
 
 
 def _right_to_work(record_id: str, values: Mapping[str, str]) -> dict[str, Any] | None:
