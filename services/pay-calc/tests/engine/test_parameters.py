@@ -16,7 +16,7 @@ import pay_calc.rates as rates
 from pay_calc.domain.calculator import calculate
 from pay_calc.domain.engine import ssp
 from pay_calc.domain.engine.errors import EngineError, UnknownTaxYear
-from pay_calc.domain.engine.nic import letter_on_payday, thresholds_for_period
+from pay_calc.domain.engine.nic import letter_by_age, letter_on_payday, thresholds_for_period
 from pay_calc.domain.engine.parameters import tax_year_of
 from pay_calc.domain.engine.payslip import PayLineInput, PayslipInput, calculate_payslip
 from pay_calc.domain.engine.tax_code import parse_tax_code
@@ -206,6 +206,28 @@ def test_letter_of_the_pay_date(facts: dict[str, Any], letter: str) -> None:
     facts = dict(facts)
     over = facts.pop("over", False)
     assert letter_on_payday(over_state_pension_age=over, **facts) == letter
+
+
+@pytest.mark.parametrize(
+    ("recorded", "born", "letter"),
+    [
+        ("M", date(2005, 4, 11), "M"), ("M", date(2005, 4, 10), "A"), ("Z", date(2005, 4, 11), "Z"), ("Z", date(2005, 4, 10), "J"),
+        ("A", date(2005, 4, 11), "M"), ("A", date(2005, 4, 10), "A"), ("J", date(2005, 4, 11), "Z"),
+        ("H", date(2001, 4, 11), "H"), ("H", date(2001, 4, 10), "A"), ("H", date(2006, 1, 1), "H"),
+        ("A", date(1960, 3, 10), "C"), ("A", date(1960, 4, 10), "A"), ("B", date(1960, 3, 10), "C"), ("J", date(1950, 1, 1), "C"),
+        ("V", date(1990, 1, 1), "V"), ("V", date(1950, 1, 1), "C"), ("B", date(1970, 1, 1), "B"),
+        ("F", date(1990, 1, 1), "F"), ("N", date(1950, 1, 1), "K"), ("L", date(1950, 1, 1), "S"), ("E", date(1990, 1, 1), "E"),
+        ("D", date(1990, 1, 1), "D"), ("I", date(1990, 1, 1), "I"), ("S", date(1990, 1, 1), "S"), ("K", date(1990, 1, 1), "K"),
+        ("C", date(1990, 1, 1), "C"), ("X", date(1990, 1, 1), "X"), ("X", date(1950, 1, 1), "X"),
+        ("A", date(2010, 4, 11), "X"), ("A", date(2010, 4, 10), "M"), ("H", date(2010, 4, 11), "X"), ("A", None, "A"), ("M", None, "M"),
+    ],
+)  # fmt: skip
+def test_what_the_age_on_the_payday_makes_of_the_recorded_letter(recorded: str, born: date | None, letter: str) -> None:
+    assert letter_by_age(recorded, born, date(2026, 4, 10)) == letter
+
+
+def test_pay_that_was_due_before_state_pension_age_keeps_its_letter() -> None:
+    assert letter_by_age("J", date(1960, 3, 10), date(2026, 4, 10), due_before_state_pension_age=True) == "J"
 
 
 def test_other_earnings_periods_go_up_to_the_pound() -> None:

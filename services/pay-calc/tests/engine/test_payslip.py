@@ -148,6 +148,30 @@ class TestYearToDate:
         assert (result.engine_version, result.parameter_version) == (ENGINE_VERSION, "2026-27.2")
 
 
+class TestTheLetterOfThePayday:
+    BORN = date(2005, 4, 17)
+
+    def test_the_first_payday_at_21_is_charged_as_letter_a(self) -> None:
+        before = slip(fixed(80000), ni_letter="M", birth_on=self.BORN)
+        after = slip(fixed(80000), ni_letter="M", birth_on=self.BORN, payday_on=date(2026, 4, 17))
+        assert (before.ni_letter, before.employer_nic_pence) == ("M", 0)
+        assert (after.ni_letter, after.employer_nic_pence) == ("A", 10560)
+        assert after.employee_nic_pence == before.employee_nic_pence
+
+    def test_state_pension_age_ends_employee_contributions_but_not_on_pay_due_before(self) -> None:
+        born = date(1960, 4, 1)
+        assert slip(fixed(80000), birth_on=born).employee_nic_pence == 0
+        late = slip(fixed(80000), birth_on=born, due_before_state_pension_age=True)
+        assert (late.ni_letter, late.employee_nic_pence) == ("A", 4464)
+
+    def test_a_director_whose_letter_changes_by_age_is_refused(self) -> None:
+        terms: dict[str, Any] = {"ni_letter": "M", "birth_on": self.BORN, "director": DirectorTerms("standard")}
+        assert slip(fixed(80000), **terms).ni_letter == "M"
+        with pytest.raises(EngineError) as refused:
+            slip(fixed(80000), **terms, payday_on=date(2026, 4, 17))
+        assert (refused.value.code, refused.value.field) == ("director_letter_changed", "ni_letter")
+
+
 class TestDirectors:
     def test_standard_charges_nothing_below_the_year_s_thresholds(self) -> None:
         first = slip(fixed(400000), director=DirectorTerms("standard"))

@@ -92,6 +92,9 @@ class TestEachPeriod:
         until = life.postpone(date(2026, 4, 1), date(2026, 6, 30), date(2026, 4, 1))
         decision = decide(50000, postponement=until, opt_in_from=date(2026, 5, 20))
         assert (decision.action, decision.employer_contributes) == ("opt_in", True)
+        assert decision.active_on == date(2026, 6, 1)
+        assert decide(50000, opt_in_from=date(2026, 6, 3)).active_on == date(2026, 6, 3)
+        assert decide(9000, join_from=date(2026, 5, 20)).active_on == date(2026, 6, 1)
 
     def test_an_entitled_worker_joins_without_an_employer_contribution(self) -> None:
         decision = decide(9000, join_from=date(2026, 6, 2))

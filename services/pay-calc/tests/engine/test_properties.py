@@ -189,6 +189,8 @@ def payslips(draw: st.DrawFn) -> PayslipInput:
     payday = parameters.starts_on + timedelta(days=draw(st.integers(0, 364)))
     plans = [None, *(plan for plan in parameters.loans if plan != "PG")]
     letter, terms, second = draw(st.sampled_from(LETTERS)), draw(pensions), draw(st.booleans())
+    director = None if second else draw(directors)
+    births = [None] if director else [None, date(1990, 1, 1), date(2007, 5, 5)]
     earlier = EarningsPeriodToDate()
     if second:
         charged = nic.class_1(parameters, frequency, letter, 40000)
@@ -217,11 +219,11 @@ def payslips(draw: st.DrawFn) -> PayslipInput:
         student_loan_plan=draw(st.sampled_from(plans)),
         postgrad_loan=draw(st.booleans()),
         pension=terms,
-        birth_on=draw(st.sampled_from([None, date(1990, 1, 1), date(2007, 5, 5)])),
+        birth_on=draw(st.sampled_from(births)),
         period_from=payday - timedelta(days=12),
         minimum_wage=minimum_wage_book(),
         payrolled_benefits_pence=draw(st.sampled_from([0, 12345])),
-        director=None if second else draw(directors),
+        director=director,
         earnings_period=earlier,
         deductions=(NetDeduction("uniform", 500),) if draw(st.booleans()) else (),
         apprenticeship_levy=draw(st.booleans()),

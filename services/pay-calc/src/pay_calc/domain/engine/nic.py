@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from pay_calc.domain.engine import rounding
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.engine.parameters import NicLetter, NicThresholds, YearParameters
+from pay_calc.domain.engine.state_pension_age import age_on, state_pension_on
 from pay_calc.domain.engine.trace import Node, Trace
 
 
@@ -225,3 +227,28 @@ def letter_on_payday(
     if veteran_first_year:
         return "V"
     return {None: "A", "freeport": "F", "investment_zone": "N"}[zone]
+
+
+def letter_by_age(
+    letter: str, birth_on: date | None, payday_on: date, due_before_state_pension_age: bool = False
+) -> str:
+    """The letter on the pay date of a worker whose recorded letter stands for every fact but the age: M and Z end at 21, H at 25, all but X
+    give way to C (S, K) from the first payday at State Pension age, and A and J are M and Z before 21.
+
+    Without a birth date the recorded letter stands. A recorded C, S, K or X stands too: age is not the only ground for them.
+    """
+    if birth_on is None or letter == "X":
+        return letter
+    age = age_on(birth_on, payday_on)
+    if letter == "H" and 16 <= age < 25:
+        return letter
+    zone = "freeport" if letter in "FILS" else "investment_zone" if letter in "NEDK" else None
+    return letter_on_payday(
+        age=age,
+        over_state_pension_age=letter in "CSK" or payday_on >= state_pension_on(birth_on),
+        veteran_first_year=letter == "V",
+        deferment=letter in "JZLD",
+        reduced_rate=letter in "BIE",
+        zone=zone,
+        due_before_state_pension_age=due_before_state_pension_age,
+    )

@@ -131,6 +131,7 @@ class PayslipInput:
     payday_on: date
     tax_code: str
     ni_letter: str
+    """As recorded; what the age on the payday makes of it is in the result (`nic.letter_by_age`)."""
     pay_lines: tuple[PayLineInput, ...]
     pay_to_date_pence: int = 0
     tax_to_date_pence: int = 0
@@ -157,6 +158,8 @@ class PayslipInput:
     apprenticeship_first_year: bool | None = None
     """Of an apprentice of 19 or over, for the minimum wage; None: not recorded."""
     accommodation: Accommodation | None = None
+    due_before_state_pension_age: bool = False
+    """Pay that was due before State Pension age and comes late still bears employee National Insurance."""
 
 
 STATUTORY_FAMILY_PAY = frozenset({"SMP", "SAP", "SPP", "SHPP", "SPBP", "SNCP"})
@@ -370,7 +373,18 @@ def calculate_payslip(inp: PayslipInput, trace: Trace | None = None) -> PayslipR
             "payday_on",
         )
     code = parse_tax_code(inp.tax_code)
-    letter = nic.require_letter(parameters, inp.ni_letter)
+    recorded = nic.require_letter(parameters, inp.ni_letter)
+    letter = nic.require_letter(
+        parameters,
+        nic.letter_by_age(recorded.letter, inp.birth_on, inp.payday_on, inp.due_before_state_pension_age),
+    )
+    if inp.director is not None and letter is not recorded:
+        raise EngineError(
+            "director_letter_changed",
+            f"By age on {inp.payday_on} letter {recorded.letter} has become {letter.letter}: a director's year of several letters is "
+            "worked out letter by letter, by hand.",
+            "ni_letter",
+        )
     period = tax_period(inp.payday_on, frequency, inp.odd_week).number
     if inp.odd_week == "round_up":
         require_period(period, frequency)
@@ -552,7 +566,7 @@ def calculate_payslip(inp: PayslipInput, trace: Trace | None = None) -> PayslipR
         period,
         tax.basis,
         tax.limited_to_50pct,
-        inp.ni_letter,
+        letter.letter,
         bands,
         outcome,
         ENGINE_VERSION,
