@@ -209,6 +209,24 @@ class TestDoor:
         await world.send("POST", f"payslips/{new_id()}/what-if", body, status=404)
         await world.send("POST", f"pay-runs/{new_id()}/what-if", body, status=404)
 
+    async def test_a_slip_of_another_release_is_worked_again_so_that_only_the_change_shows(self, world: Any) -> None:
+        sheet = world.sheet(new_id(), ("basic", 2400, "15.00"))
+        await self.ready(world, sheet)
+        await world.tell(world.cut_off(sheet))
+        await world.close()
+
+        async def rewrite(sql: str) -> None:
+            async with world.runtime.worker_database.transaction(now=world.runtime.clock.now()) as tx:
+                await tx.execute(f"UPDATE payslip SET {sql} WHERE agency_id = :agency", agency=world.agency_id)
+
+        paid = "jsonb_set(result, '{figures,tax_pence}', '1')"
+        await rewrite(f"result = jsonb_set({paid}, '{{engine_version}}', '\"0.9.0\"')")
+        [slip] = (await self.ask(world, {"rates": [{"uplift_pct": "0"}]}))["items"]
+        assert (slip["outcome"], slip["before"]["figures"]["tax_gbp"]) == ("unchanged", "86.00")
+        await rewrite("inputs = jsonb_set(inputs, '{charges}', '[{}]')")
+        [slip] = (await self.ask(world, {"tax_code": "BR"}))["items"]
+        assert (slip["outcome"], slip["error"]["code"]) == ("refused", "inputs_unreadable")
+
     async def test_another_tax_year_is_the_same_week_under_its_figures(self, world: Any) -> None:
         sheet = world.sheet(new_id(), ("basic", 2400, "15.00"))
         await self.ready(world, sheet, student_loan_plan="1")

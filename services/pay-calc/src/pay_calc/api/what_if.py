@@ -172,7 +172,8 @@ class QuantityOut(BaseModel):
 
 
 class SlipOut(BaseModel):
-    """A slip before and after. refused: `error`, and no `after`. held: nothing is payable now, for `held` reasons, and so neither."""
+    """A slip before and after. refused: `error`, and no `after`. held: nothing is payable now, so neither. `held`: codes of
+    what waits on it."""
 
     payslip_id: UUID
     worker_id: UUID

@@ -17,7 +17,7 @@ from pay_calc.domain.what_if import Changes, changed, check, cost_by_timesheet
 from pay_calc.rates import year_book
 from pay_calc.store import what_if as store
 from pay_calc.usecases.recalculate import decide_now, work
-from pay_calc.usecases.replay import load_json
+from pay_calc.usecases.replay import carried, load_json
 from paybill_common.db import Tx
 
 CHUNK = 500
@@ -80,7 +80,8 @@ class Quantity:
 
 @dataclass(frozen=True, slots=True)
 class Supposed:
-    """One slip before and after. refused: `error` says why and `after` is None. held: nothing on it is payable, for `held` codes."""
+    """One slip before and after. refused: `error` says why and `after` is None. held: nothing on it is payable.
+    `held`: codes of what waits."""
 
     payslip_id: UUID
     worker_id: UUID
@@ -193,33 +194,57 @@ async def _chunk(
     """A final slip from its stored inputs and result, a draft from the facts of now."""
     drafting = sorted({(agency_id, row.worker_id) for row in rows if row.state == "draft"})
     drafts = dict(await decide_now(tx, keys=drafting)) if drafting else {}
-    ready: list[tuple[Any, SlipInput | None, Worked | None, Sequence[Sequence[int]]]] = []
-    timesheets: set[UUID] = set()
-    for row in rows:
-        inp, before, shares = _as_it_is(row, drafts)
-        ready.append((row, inp, before, shares))
-        named = (
-            [charge.timesheet_id for charge in inp.charges] if inp else [h["timesheet_id"] for h in load_json(row.held)]
-        )
-        timesheets.update(UUID(timesheet) for timesheet in named)
-    places = await store.places(tx, agency_id=agency_id, timesheets=timesheets)
+    now = [_now(row, drafts) for row in rows]
+    timesheets = {charge.timesheet_id for one in now if one.inp for charge in one.inp.charges}
+    timesheets |= {held["timesheet_id"] for one in now for held in one.held}
+    places = await store.places(tx, agency_id=agency_id, timesheets=map(UUID, timesheets))
     found = []
-    for row, inp, before, shares in ready:
-        slip = _suppose(row, inp, before, shares, changes, selection, places, summary)
+    for one in now:
+        slip = _suppose(one, changes, selection, places, summary)
         if slip is not None:
             summary.outcomes[slip.outcome] += 1
             found.append(slip)
     return found
 
 
-def _as_it_is(row: Any, drafts: Mapping[UUID, Any]) -> tuple[SlipInput | None, Worked | None, Sequence[Sequence[int]]]:
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """A slip as it is. `inp` None: nothing on it is payable, or, with `error`, its inputs cannot be read."""
+
+    row: Any
+    held: Sequence[Mapping[str, Any]]
+    inp: SlipInput | None = None
+    worked: Worked | None = None
+    shares: Sequence[Sequence[int]] = ()
+    error: EngineError | None = None
+
+
+def _now(row: Any, drafts: Mapping[UUID, Any]) -> _Now:
+    held = load_json(row.held)
     if row.state == "finalised":
-        stored = load_json(row.result)
-        return input_of(load_json(row.inputs)), _worked(stored["figures"], stored["minutes"]), stored["shares"]
+        return _final(row, held)
     slip = drafts.get(row.payslip_id)
     if slip is None or slip.inp is None or slip.result is None:
-        return None, None, ()
-    return slip.inp, _worked(slip.result.figures, slip.result.minutes), slip.result.shares
+        return _Now(row, held)
+    return _Now(row, held, slip.inp, _worked(slip.result.figures, slip.result.minutes), slip.result.shares)
+
+
+def _final(row: Any, held: Sequence[Mapping[str, Any]]) -> _Now:
+    """As stored when this release has the engine and figures that made it; else as this release works it, so that only what is
+    supposed makes a difference."""
+    stored = load_json(row.result)
+    worked = _worked(stored["figures"], stored["minutes"])
+    try:
+        inp = input_of(load_json(row.inputs))
+        if carried(stored):
+            return _Now(row, held, inp, worked, stored["shares"])
+        again = work(inp)
+    except EngineError as error:
+        return _Now(row, held, worked=worked, error=error)
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        unread = f"The stored inputs cannot be read: {type(error).__name__}."
+        return _Now(row, held, worked=worked, error=EngineError("inputs_unreadable", unread, None))
+    return _Now(row, held, inp, _worked(again.figures, again.minutes), again.shares)
 
 
 def _worked(figures: Mapping[str, int], minutes: int) -> Worked:
@@ -227,25 +252,19 @@ def _worked(figures: Mapping[str, int], minutes: int) -> Worked:
 
 
 def _suppose(
-    row: Any,
-    inp: SlipInput | None,
-    before: Worked | None,
-    shares: Sequence[Sequence[int]],
-    changes: Changes,
-    selection: Selection,
-    places: Mapping[str, tuple[str, str]],
-    summary: Summary,
+    now: _Now, changes: Changes, selection: Selection, places: Mapping[str, tuple[str, str]], summary: Summary
 ) -> Supposed | None:
     """One slip, added to the summary; None when no line of it is chosen."""
+    row, inp, before = now.row, now.inp, now.worked
+    codes = tuple(dict.fromkeys(reason["code"] for held in now.held for reason in held["reasons"]))
 
     def made(outcome: State, **more: Any) -> Supposed:
-        return Supposed(row.payslip_id, row.worker_id, row.pay_basis, row.state, outcome, before, **more)
+        return Supposed(row.payslip_id, row.worker_id, row.pay_basis, row.state, outcome, before, held=codes, **more)
 
+    if now.error is not None:
+        return made("refused", error=now.error)
     if inp is None or before is None:
-        held = load_json(row.held)
-        if not any(selection.place(places.get(one["timesheet_id"])) for one in held):
-            return None
-        return made("held", held=tuple(dict.fromkeys(reason["code"] for one in held for reason in one["reasons"])))
+        return made("held") if any(selection.place(places.get(held["timesheet_id"])) for held in now.held) else None
 
     def chosen(charge: Charge) -> bool:
         return selection.place(places.get(charge.timesheet_id))
@@ -261,7 +280,7 @@ def _suppose(
     except EngineError as error:
         return made("refused", error=error)
     after = _worked(result.figures, result.minutes)
-    _add(summary, inp.charges, shares, before, 0, places)
+    _add(summary, inp.charges, now.shares, before, 0, places)
     _add(summary, other.inp.charges, result.shares, after, 1, places)
     moved = tuple(
         Quantity(line.timesheet_id, line.version, line.charge_line_id, line.minutes, line.units)
