@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
@@ -11,6 +12,8 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
+from pay_calc import replaying
+from pay_calc.app import SPEC
 from pay_calc.rates import parameters_for_year
 from pay_calc.replaying import replay_night
 from pay_calc.usecases.nightly_replay import Step, night_of, nightly_step
@@ -207,3 +210,19 @@ async def test_a_difference_is_an_error_in_the_log_a_gauge_and_a_state_that_can_
     assert "replay.version_not_available" in [line["event"] for line in logs]
     found = (await world.client.get("/v1/ops/replays", headers=world.headers())).json()
     assert (found["state"], found["differs"], found["items"][0]["not_available"]) == ("not_available", 0, 1)
+
+
+async def test_a_worker_process_replays_at_the_hour_of_its_settings(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop, hours = asyncio.Event(), []
+
+    async def night(_database: Any, _clock: Any, *, hour: int, stop: asyncio.Event) -> None:
+        hours.append(hour)
+        stop.set()
+
+    monkeypatch.setattr(replaying, "replay_night", night)
+    monkeypatch.setattr(replaying, "LOOK_EVERY_S", 0)
+    assert replaying.keep_replaying in SPEC.background
+    await asyncio.wait_for(replaying.keep_replaying(world.runtime, stop), timeout=20)
+    assert hours == [world.runtime.settings.replay_hour]
