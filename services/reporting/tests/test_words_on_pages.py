@@ -222,5 +222,55 @@ class TestBureau:
         async with site.sign_in("bea") as browser:
             page = (await browser.get("/bureau?queue=submitted")).text
             wrong = await browser.get("/bureau?queue=nonsense")
-        assert f"/agencies/{site.world.agency}/weeks/{site.world.week}/timesheets?status=submitted" in html.unescape(page)
+        assert f"/agencies/{site.world.agency}/weeks/{site.world.week}/timesheets?status=submitted" in html.unescape(
+            page
+        )
         assert wrong.status_code == 422
+
+
+class TestViews:
+    """A person names a filter of the timesheets list and finds it again, in every week; nobody else does."""
+
+    async def test_a_filter_is_named_found_in_another_week_and_forgotten(self, site: Site) -> None:
+        agency = f"/agencies/{site.world.agency}"
+        wanted = f"{site.week}/timesheets?status=submitted&sort=age&page=1&evil=1"
+        later = f"{agency}/weeks/2026-05-03/timesheets"
+        async with site.sign_in() as browser:
+            form = {"csrf": csrf_of((await browser.get(wanted)).text), "name": "To chase", "back": wanted}
+            shown = re.search(r'name="query" value="([^"]*)"', (await browser.get(wanted)).text)
+            assert shown
+            assert html.unescape(shown.group(1)) == "sort=age&status=submitted"
+            for _ in range(2):
+                await browser.post(f"{agency}/views", data={**form, "query": wanted.partition("?")[2]})
+            page = (await browser.get(later)).text
+            assert page.count(f'href="{later}?sort=age&amp;status=submitted"') == 1
+            async with site.sign_in("bea") as another:
+                assert "To chase" not in (await another.get(later)).text
+            await browser.post(f"{agency}/views/forget", data={**form, "back": later})
+            assert "is forgotten" in (await browser.get(later)).text
+            assert "To chase" not in (await browser.get(later)).text
+
+    @pytest.mark.parametrize("values", [{"name": "", "query": "q=a"}, {"name": "All", "query": "page=2"}])
+    async def test_a_view_needs_a_name_and_a_filter(self, site: Site, values: dict[str, str]) -> None:
+        async with site.sign_in() as browser:
+            csrf = csrf_of((await browser.get(site.week)).text)
+            answer = await browser.post(f"/agencies/{site.world.agency}/views", data={**values, "csrf": csrf})
+        assert answer.status_code == 422
+
+    async def test_views_are_kept_only_for_ones_own_agency_and_from_our_own_form(self, site: Site) -> None:
+        values = {"name": "Mine", "query": "q=a"}
+        async with site.sign_in("rae") as browser:
+            csrf = csrf_of((await browser.get("/bureau")).text)
+            stolen = await browser.post(f"/agencies/{site.world.agency}/views", data={**values, "csrf": csrf})
+            forged = await browser.post(f"/agencies/{site.other.agency}/views", data=values)  # type: ignore[attr-defined]
+        assert [stolen.status_code, forged.status_code] == [403, 403]
+
+    async def test_a_list_of_views_has_an_end(self, site: Site) -> None:
+        async with site.sign_in() as browser:
+            csrf = csrf_of((await browser.get(site.week)).text)
+            path = f"/agencies/{site.world.agency}/views"
+            codes = [
+                (await browser.post(path, data={"csrf": csrf, "name": f"View {n}", "query": "q=a"})).status_code
+                for n in range(31)
+            ]
+        assert codes == [303] * 30 + [409]

@@ -471,6 +471,16 @@ web_sign_in = Table(
 )
 """Sign-ins on their way through the OpenID Connect issuer."""
 
+saved_view = Table(
+    "saved_view",
+    metadata,
+    Column("agency_id", Uuid, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("query", Text, nullable=False),
+)
+"""Lists of timesheets that a person named."""
+
 TENANT_TABLES = (
     "agency",
     "party",
@@ -492,5 +502,6 @@ TENANT_TABLES = (
     "story",
     "pulse",
     "label",
+    "saved_view",
 )
 EDGE_TABLES = ("web_session", "web_sign_in")

@@ -19,9 +19,10 @@ from reporting.api.forward import Answer, Away, Refused
 from reporting.api.web.context import HEADERS, Visitor, forward_of, newest_week, page, reading, visitor
 from reporting.api.web.overview import WeekPath, steps_of
 from reporting.api.web.route import PageRoute
+from reporting.api.web.views import view_query
 from reporting.api.weeks import reasons_of, sunday, words_line
 from reporting.domain import explained, tidy, words
-from reporting.store import lists
+from reporting.store import lists, views
 from reporting.store import week as store
 from reporting.usecases.week import read_week
 
@@ -110,6 +111,7 @@ async def timesheets_page(
             tx, agency_id=agency_id, wanted=wanted, sort=sort, offset=(number - 1) * PAGE, most=PAGE
         )
         choices = await lists.choices(tx, agency_id=agency_id, week_ending=week)
+        kept = await views.views_of(tx, agency_id=agency_id, subject=who.principal.subject)
     at = numbers(number, found.total)
     filtered = any(getattr(wanted, name) for name in (*_PLAIN, "held", "client_id", "worker_id", "consultant_id"))
     return await page(
@@ -126,6 +128,8 @@ async def timesheets_page(
         first=at.first,
         last=at.last,
         filtered=filtered,
+        kept=kept,
+        query=view_query(request.url.query),
         live_key="" if filtered else "expected",
         columns=COLUMNS,
         chosen=[col for col in cols or [] if col],
