@@ -126,6 +126,10 @@ class TestEqualPay:
         for child in trace.root.children:
             assert recompute(child) == child.result
 
+    def test_a_pound_short_for_a_thousand_hours(self) -> None:
+        (line,) = compare_pay({"basic": Decimal(12)}, {"basic": Decimal(13)}, {"basic": 60000})
+        assert line.shortfall_pence == 100000
+
     @pytest.mark.parametrize("rate", ["12.71001", "NaN", "1e20"])
     def test_a_rate_that_is_none(self, rate: str) -> None:
         with pytest.raises(EngineError):
