@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import sys
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,7 +13,8 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
 from tests.e2e.conftest import Visits
-from tests.e2e.instance import Agency, Week, until
+from tests.e2e.instance import INSTANCE, Agency, Week, until
+from tests.e2e.keyboard import Keyboard
 
 PHONE_WIDTH = 390
 LAPTOP_WIDTH = 1280
@@ -156,3 +161,48 @@ async def test_pages_read_without_javascript(week: Week, visits: Visits) -> None
         await expect(page.get_by_role("heading", name="What closing would do")).to_be_visible()
     await page.goto(await _approval_link(week, agency))
     await expect(page.locator("h1")).to_be_visible()
+
+
+async def test_what_if_by_keyboard_says_what_the_command_line_says(week: Week, visits: Visits) -> None:
+    """From a payslip: another tax code for its worker. The page, its file and `paybill what-if` have the same figures."""
+    agency = week.healthcare
+    drafts = await agency.all("pay-calc", "payslips", week_ending=agency.week, pay_basis="paye")
+    slip = next(one for one in drafts if one["minutes"])
+    page = await signed_in(visits, week, "payslip")
+    keys = Keyboard(page)
+    await page.goto(f"{week.ui}/agencies/{agency.id}/payslips/{slip['payslip_id']}")
+    await keys.enter(page.get_by_role("link", name="What if"))
+    await keys.fill(page.get_by_label("Tax code"), "0T")
+    await keys.enter(page.get_by_role("button", name="Work it out"))
+    await expect(page.get_by_text("With tax code 0T")).to_be_visible()
+    options = [
+        "--agency",
+        agency.id,
+        "--instance",
+        INSTANCE,
+        "--worker",
+        slip["worker_id"],
+        "--tax-code",
+        "0T",
+    ]
+    command = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "paybill_stack.cli",
+        "what-if",
+        agency.week,
+        *options,
+        "--json",
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await command.communicate()
+    found = json.loads(said)
+    [told] = found["items"]
+    assert told["before"]["figures"]["net_gbp"] == slip["net_gbp"]
+    assert Decimal(told["after"]["figures"]["tax_gbp"]) > Decimal(told["before"]["figures"]["tax_gbp"])
+    for amount in (told["after"]["figures"]["net_gbp"], found["week"]["margin_after_gbp"]):
+        await expect(page.get_by_role("cell", name=f"{Decimal(amount):,.2f}", exact=True).first).to_be_visible()
+    async with page.expect_download() as download:
+        await keys.enter(page.get_by_role("link", name="CSV").last)
+    file = await (await download.value).path()
+    assert f",{told['after']['figures']['net_gbp']}," in file.read_text(encoding="utf-8-sig")

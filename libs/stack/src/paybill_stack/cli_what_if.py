@@ -50,26 +50,16 @@ _SHOWN = (
 )
 _WORKER_HEADERS = (
     "worker", "reference", "state", "outcome", "gross now", "gross then", "tax now", "tax then", "net now", "net then",
-    "net difference", "cost now", "cost then", "cost difference", "why",
+    "net difference", "cost now", "cost then", "cost then", "cost difference", "why",
 )  # fmt: skip
 _CLIENT_HEADERS = (
     "client", "slips", "cost now", "cost then", "cost difference", "charge now", "charge then", "margin now", "margin then",
     "margin difference",
 )  # fmt: skip
 _FILES_ONLY = frozenset(
-    {
-        "reference",
-        "state",
-        "outcome",
-        "slips",
-        "gross now",
-        "gross then",
-        "tax now",
-        "tax then",
-        "cost now",
-        "charge now",
-    }
+    "reference,state,outcome,slips,gross now,gross then,tax now,tax then,cost now,cost then,charge now".split(",")
 )
+"""Columns that a terminal has no room for."""
 _TEXTS = frozenset({"worker", "client", "figure", "why"})
 _MARGIN_HEADERS = ("figure", "now", "then", "difference")
 
@@ -246,7 +236,8 @@ def charge_moves(
 def with_margin(
     clients: Iterable[Mapping[str, Any]], margins: Iterable[Mapping[str, Any]], charges: Mapping[str, int]
 ) -> list[dict[str, Any]]:
-    """Each client with its whole charge and margin of the week, now and then; None for one without costed timesheets in it."""
+    """Each client with its whole charge and margin of the week, now and then, the margin that moves most first; None for one without
+    costed timesheets in it."""
     now = {row["id"]: row for row in margins}
     found = []
     for client in clients:
@@ -264,7 +255,13 @@ def with_margin(
                 "margin_after_gbp": None if margin is None else margin + more - less,
             }
         )
-    return found
+    return sorted(found, key=_moved, reverse=True)
+
+
+def _moved(client: Mapping[str, Any]) -> Decimal:
+    """How far a client's margin moves."""
+    before, after = client["margin_before_gbp"], client["margin_after_gbp"]
+    return Decimal(0) if before is None else abs(after - before)
 
 
 def week_totals(
