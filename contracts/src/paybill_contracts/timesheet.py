@@ -69,12 +69,17 @@ class TimesheetFacts(WorkerKeyed):
 
 
 class TimesheetExpected(TimesheetFacts):
-    """A timesheet was opened for a placement's week and waits for hours; also emitted when it goes back to draft."""
+    """A timesheet was opened for a placement's week and waits for hours; also emitted when it goes back to draft, and when
+    the answer is that the worker did not work.
+    """
 
     TYPE: ClassVar[str] = "paybill.timesheet.expected.v1"
     TOPIC: ClassVar[str] = "paybill.timesheet"
+    MINOR: ClassVar[int] = 1
 
     expected_at: AwareDatetime
+    not_worked_at: AwareDatetime | None = None
+    """Since when it is known that the worker did not work; nothing is waited for then."""
 
 
 class TimesheetSubmitted(TimesheetFacts):

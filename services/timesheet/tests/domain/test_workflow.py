@@ -19,10 +19,14 @@ def amend(state: TimesheetState) -> TimesheetState:
     return workflow.amend(state, reason="Break was not taken", changes=True)
 
 
+def did_not_work(state: TimesheetState) -> TimesheetState:
+    return workflow.did_not_work(state, has_hours=False)
+
+
 Command = Callable[[TimesheetState], TimesheetState]
 COMMANDS: dict[str, Command] = {
     "submit": workflow.submit, "recall": workflow.recall, "approve": workflow.approve, "reject": reject,
-    "reopen": workflow.reopen, "amend": amend,
+    "reopen": workflow.reopen, "amend": amend, "did not work": did_not_work,
 }  # fmt: skip
 
 TABLE: dict[tuple[Status, str], Status | type[WorkflowRefused]] = {
@@ -32,18 +36,28 @@ TABLE: dict[tuple[Status, str], Status | type[WorkflowRefused]] = {
     (Status.DRAFT, "reject"): workflow.TimesheetNotSubmitted,
     (Status.DRAFT, "reopen"): workflow.TimesheetAlreadyDraft,
     (Status.DRAFT, "amend"): workflow.TimesheetNotApproved,
+    (Status.DRAFT, "did not work"): Status.NOT_WORKED,
     (Status.SUBMITTED, "submit"): workflow.TimesheetAlreadySubmitted,
     (Status.SUBMITTED, "recall"): Status.DRAFT,
     (Status.SUBMITTED, "approve"): Status.APPROVED,
     (Status.SUBMITTED, "reject"): Status.REJECTED,
     (Status.SUBMITTED, "reopen"): workflow.TimesheetNotRejected,
     (Status.SUBMITTED, "amend"): workflow.TimesheetNotApproved,
+    (Status.SUBMITTED, "did not work"): workflow.TimesheetAlreadySubmitted,
     (Status.REJECTED, "submit"): workflow.TimesheetAlreadyRejected,
     (Status.REJECTED, "recall"): workflow.TimesheetAlreadyRejected,
     (Status.REJECTED, "approve"): workflow.TimesheetAlreadyRejected,
     (Status.REJECTED, "reject"): workflow.TimesheetAlreadyRejected,
     (Status.REJECTED, "reopen"): Status.DRAFT,
     (Status.REJECTED, "amend"): workflow.TimesheetNotApproved,
+    (Status.REJECTED, "did not work"): workflow.TimesheetNotEditable,
+    (Status.NOT_WORKED, "submit"): workflow.TimesheetNotWorked,
+    (Status.NOT_WORKED, "recall"): workflow.TimesheetNotWorked,
+    (Status.NOT_WORKED, "approve"): workflow.TimesheetNotSubmitted,
+    (Status.NOT_WORKED, "reject"): workflow.TimesheetNotSubmitted,
+    (Status.NOT_WORKED, "reopen"): Status.DRAFT,
+    (Status.NOT_WORKED, "amend"): workflow.TimesheetNotApproved,
+    (Status.NOT_WORKED, "did not work"): workflow.TimesheetNotWorked,
     **{
         (status, command): workflow.TimesheetAlreadyApproved
         for status in (Status.APPROVED, Status.AMENDED)
@@ -70,6 +84,11 @@ def test_each_command_in_each_state(status: Status, command: str) -> None:
             COMMANDS[command](state)
         assert str(ID) in str(refused.value)
         assert "version 1" in str(refused.value)
+
+
+def test_a_week_with_hours_was_worked() -> None:
+    with pytest.raises(workflow.TimesheetHasHours):
+        workflow.did_not_work(TimesheetState(ID), has_hours=True)
 
 
 def test_only_an_amendment_makes_a_version() -> None:

@@ -231,3 +231,39 @@ async def test_writes_are_idempotent_by_key(house: Any) -> None:
     other = await house.client.post(path, json={"evidence": {"note": "x"}}, headers=house.headers | key)
     assert (first.status_code, again.status_code, other.status_code) == (200, 200, 409)
     assert first.content == again.content
+
+
+async def test_a_worker_who_did_not_work_is_not_asked_again(house: Any) -> None:
+    """By whom and when; out of the missing list and the chase; hours that come after all say so, until it is reopened."""
+    timesheet_id = await house.draft()
+    before = await house.get(f"/weeks/{WEEK}/missing")
+    shown = await house.post(f"/timesheets/{timesheet_id}/not-worked")
+    assert (shown["status"], shown["not_worked_by"]) == ("not_worked", "Terry Tester")
+    assert shown["not_worked_at"] is not None
+    after = await house.get(f"/weeks/{WEEK}/missing")
+    assert len(after["items"]) == len(before["items"]) - 1
+    assert (await house.post(f"/weeks/{WEEK}/chase", {"timesheet_ids": [timesheet_id]}))["chased"] == 0
+    assert (await house.get(f"/weeks/{WEEK}/control-totals"))["statuses"]["not_worked"] == 1
+    (last,) = (await house.events("timesheet.expected"))[-1:]
+    assert (last["data"]["timesheet_id"], last["data"]["not_worked_at"] is not None) == (timesheet_id, True)
+
+    again = await house.post(f"/timesheets/{timesheet_id}/not-worked", expect=409)
+    assert again["code"] == "timesheet_not_worked"
+    hours = {"entries": house.five_days()}
+    refused = await house.put(f"/timesheets/{timesheet_id}/entries", hours, expect=409)
+    assert (refused["code"], "reopen it first" in refused["detail"]) == ("timesheet_not_worked", True)
+    (receipt,) = await house.import_rows(
+        "hours", {"placement_ref": "P-1", "worked_on": "2026-03-30", "start": "08:00", "finish": "16:00"}
+    )
+    assert (receipt["status"], "did not work" in receipt["reason"]) == ("refused", True)
+
+    shown = await house.post(f"/timesheets/{timesheet_id}/reopen")
+    assert (shown["status"], shown["not_worked_by"], shown["not_worked_at"]) == ("draft", None, None)
+    assert (await house.events("timesheet.expected"))[-1]["data"]["not_worked_at"] is None
+    await house.put(f"/timesheets/{timesheet_id}/entries", hours)
+    full = await house.post(f"/timesheets/{timesheet_id}/not-worked", expect=409)
+    assert full["code"] == "timesheet_has_hours"
+    await house.post(f"/timesheets/{timesheet_id}/submit")
+    assert (await house.post(f"/timesheets/{timesheet_id}/not-worked", expect=409))[
+        "code"
+    ] == "timesheet_already_submitted"

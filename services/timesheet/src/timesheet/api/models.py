@@ -511,6 +511,8 @@ class TimesheetOut(BaseModel):
     submitted_at: datetime | None
     decided_at: datetime | None
     chased_at: datetime | None
+    not_worked_at: datetime | None = Field(description="Status not_worked: since when, and who said so")
+    not_worked_by: str | None
     reason_code: str | None
     reason: str | None
     held: bool = Field(description="Compliance holds the current version")

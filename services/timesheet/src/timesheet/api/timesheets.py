@@ -32,7 +32,7 @@ async def list_timesheets(
     tx: TxDep,
     agency_id: UUID,
     week_ending: m.Day | None = None,
-    status: Literal["draft", "submitted", "approved", "rejected", "amended"] | None = None,
+    status: Literal["draft", "submitted", "approved", "rejected", "amended", "not_worked"] | None = None,
     client_id: UUID | None = None,
     worker_id: UUID | None = None,
     placement_id: UUID | None = None,
@@ -164,11 +164,20 @@ async def reject(
     return await _story(tx, agency_id, timesheet_id)
 
 
+@router.post("/timesheets/{timesheet_id}/not-worked")
+async def did_not_work(
+    tx: TxDep, agency_id: UUID, timesheet_id: UUID, principal: Principal = require("write")
+) -> m.TimesheetStory:
+    """The worker did not work that week: nothing is expected or chased any more, until it is reopened."""
+    await deciding.did_not_work(tx, agency_id=agency_id, timesheet_id=timesheet_id, by=principal.name)
+    return await _story(tx, agency_id, timesheet_id)
+
+
 @router.post("/timesheets/{timesheet_id}/reopen")
 async def reopen(
     tx: TxDep, agency_id: UUID, timesheet_id: UUID, principal: Principal = require("write")
 ) -> m.TimesheetStory:
-    """Make a rejected or submitted timesheet a draft again, to be corrected."""
+    """Make a rejected, submitted or not worked timesheet a draft again, to be corrected."""
     await deciding.reopen(tx, agency_id=agency_id, timesheet_id=timesheet_id)
     return await _story(tx, agency_id, timesheet_id)
 

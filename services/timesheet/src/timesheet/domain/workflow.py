@@ -4,6 +4,8 @@
       ▲  ◀──recall──      │
       └──reopen── rejected ◀──reject
 
+    draft ──did not work──▶ not_worked ──reopen──▶ draft
+
 Approving keeps the version; each amendment makes the next one. `approved` and `amended` both mean: pay and bill this.
 A command that would change nothing is refused with the fact, so that two people cannot both believe they did it.
 """
@@ -24,6 +26,7 @@ class Status(StrEnum):
     APPROVED = "approved"
     REJECTED = "rejected"
     AMENDED = "amended"
+    NOT_WORKED = "not_worked"
 
     @property
     def is_approved(self) -> bool:
@@ -91,6 +94,16 @@ class TimesheetNotEditable(WorkflowRefused):
     fact = "is not a draft; its entries cannot change"
 
 
+class TimesheetNotWorked(WorkflowRefused):
+    code = "timesheet_not_worked"
+    fact = "is answered: the worker did not work that week; reopen it first"
+
+
+class TimesheetHasHours(WorkflowRefused):
+    code = "timesheet_has_hours"
+    fact = "has hours or expenses; remove them first if the worker did not work"
+
+
 class ReasonMissing(WorkflowRefused):
     code = "reason_missing"
     fact = "needs a reason for this"
@@ -112,6 +125,8 @@ def check_editable(state: TimesheetState) -> None:
         raise TimesheetAlreadyApproved(state)
     if state.status is Status.SUBMITTED:
         raise TimesheetAlreadySubmitted(state)
+    if state.status is Status.NOT_WORKED:
+        raise TimesheetNotWorked(state)
     if state.status is not Status.DRAFT:
         raise TimesheetNotEditable(state)
 
@@ -124,7 +139,17 @@ def submit(state: TimesheetState) -> TimesheetState:
         raise TimesheetAlreadySubmitted(state)
     if state.status is Status.REJECTED:
         raise TimesheetAlreadyRejected(state)
+    if state.status is Status.NOT_WORKED:
+        raise TimesheetNotWorked(state)
     return replace(state, status=Status.SUBMITTED, reason=None)
+
+
+def did_not_work(state: TimesheetState, *, has_hours: bool) -> TimesheetState:
+    """Draft to not worked: nothing is expected of this week any more. A rejected timesheet is reopened first."""
+    check_editable(state)
+    if has_hours:
+        raise TimesheetHasHours(state)
+    return replace(state, status=Status.NOT_WORKED, reason=None)
 
 
 def recall(state: TimesheetState) -> TimesheetState:
@@ -135,6 +160,8 @@ def recall(state: TimesheetState) -> TimesheetState:
         raise TimesheetAlreadyDraft(state)
     if state.status is Status.REJECTED:
         raise TimesheetAlreadyRejected(state)
+    if state.status is Status.NOT_WORKED:
+        raise TimesheetNotWorked(state)
     return replace(state, status=Status.DRAFT, reason=None)
 
 
@@ -161,12 +188,12 @@ def reject(state: TimesheetState, *, reason: str) -> TimesheetState:
 
 
 def reopen(state: TimesheetState) -> TimesheetState:
-    """Rejected to draft, to be corrected; the reason stays to be read until it is submitted again."""
+    """Rejected, or answered as not worked, to draft; the reason stays to be read until it is submitted again."""
     if state.status.is_approved:
         raise TimesheetAlreadyApproved(state)
     if state.status is Status.DRAFT:
         raise TimesheetAlreadyDraft(state)
-    if state.status is not Status.REJECTED:
+    if state.status not in (Status.REJECTED, Status.NOT_WORKED):
         raise TimesheetNotRejected(state)
     return replace(state, status=Status.DRAFT)
 

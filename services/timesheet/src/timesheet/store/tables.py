@@ -254,8 +254,16 @@ timesheet = Table(
     Column("submitted_at", DateTime(timezone=True)),
     Column("decided_at", DateTime(timezone=True)),
     Column("chased_at", DateTime(timezone=True)),
+    Column("not_worked_at", DateTime(timezone=True)),
+    Column("not_worked_by", Text),
     ForeignKeyConstraint(["agency_id", "placement_id"], ["placement.agency_id", "placement.placement_id"]),
-    CheckConstraint("status IN ('draft', 'submitted', 'approved', 'rejected', 'amended')", name="status_known"),
+    CheckConstraint(
+        "status IN ('draft', 'submitted', 'approved', 'rejected', 'amended', 'not_worked')", name="status_known"
+    ),
+    CheckConstraint(
+        "(status = 'not_worked') = (not_worked_at IS NOT NULL) AND (not_worked_at IS NULL) = (not_worked_by IS NULL)",
+        name="not_worked_by_somebody",
+    ),
     CheckConstraint("source IN ('api', 'file', 'portal')", name="source_known"),
     CheckConstraint("extract(isodow FROM week_ending) = 7", name="week_ends_on_sunday"),
     CheckConstraint("version >= 1", name="version_counts"),

@@ -263,6 +263,8 @@ class Change:
     minutes: int | None = None
     pay_gbp: Decimal | None = None
     charge_gbp: Decimal | None = None
+    answered_by: str | None = None
+    """Who said that the worker did not work."""
 
 
 async def save_states(tx: Tx, *, agency_id: UUID, changes: Sequence[Change]) -> None:
@@ -275,11 +277,13 @@ async def save_states(tx: Tx, *, agency_id: UUID, changes: Sequence[Change]) -> 
             reason_code = r.reason_code, minutes = coalesce(r.minutes, t.minutes), pay_gbp = coalesce(r.pay, t.pay_gbp),
             charge_gbp = coalesce(r.charge, t.charge_gbp),
             submitted_at = CASE WHEN r.status = 'submitted' THEN :now ELSE t.submitted_at END,
-            decided_at = CASE WHEN r.status IN ('approved', 'amended', 'rejected') THEN :now ELSE t.decided_at END
+            decided_at = CASE WHEN r.status IN ('approved', 'amended', 'rejected') THEN :now ELSE t.decided_at END,
+            not_worked_at = CASE WHEN r.status = 'not_worked' THEN :now END,
+            not_worked_by = CASE WHEN r.status = 'not_worked' THEN r.answered_by END
         FROM unnest(CAST(:ids AS uuid[]), CAST(:statuses AS text[]), CAST(:versions AS int[]), CAST(:sequences AS bigint[]),
                     CAST(:reasons AS text[]), CAST(:codes AS text[]), CAST(:minutes AS int[]), CAST(:pay AS numeric[]),
-                    CAST(:charge AS numeric[]))
-             AS r(id, status, version, sequence, reason, reason_code, minutes, pay, charge)
+                    CAST(:charge AS numeric[]), CAST(:answered AS text[]))
+             AS r(id, status, version, sequence, reason, reason_code, minutes, pay, charge, answered_by)
         WHERE t.agency_id = :agency AND t.timesheet_id = r.id
         """,
         agency=agency_id,
@@ -293,6 +297,7 @@ async def save_states(tx: Tx, *, agency_id: UUID, changes: Sequence[Change]) -> 
         minutes=[one.minutes for one in changes],
         pay=[one.pay_gbp for one in changes],
         charge=[one.charge_gbp for one in changes],
+        answered=[one.answered_by for one in changes],
     )
 
 
@@ -374,6 +379,7 @@ async def history(tx: Tx, *, agency_id: UUID, timesheet_id: UUID) -> tuple[list[
 _LISTED = """
     SELECT t.timesheet_id, t.number, t.reference, t.external_id, t.placement_id, t.worker_id, t.client_id, t.week_ending,
            t.status, t.version, t.minutes, t.pay_gbp, t.charge_gbp, t.submitted_at, t.decided_at, t.chased_at, t.reason_code,
+           t.not_worked_at, t.not_worked_by,
            t.reason, t.source, p.reference AS placement_reference, p.name AS job_title, p.consultant_id, p.site_id,
            w.name AS worker, c.name AS client, k.name AS consultant, s.name AS site, d.held, d.reasons AS hold_reasons,
            p.booked_minutes

@@ -32,7 +32,7 @@ from timesheet.store import timesheets as store
 from timesheet.store.timesheets import Change, PlacementFacts, StoredEntry, StoredExpense, Timesheet
 from timesheet.usecases import facts
 from timesheet.usecases.charging import ANTICIPATED, Work, load_work, problems_of, refusal_of
-from timesheet.usecases.entering import neighbours_of
+from timesheet.usecases.entering import draft, neighbours_of
 
 
 @dataclass(frozen=True)
@@ -199,8 +199,22 @@ async def reject(
     return receipts
 
 
+async def did_not_work(tx: Tx, *, agency_id: UUID, timesheet_id: UUID, by: str) -> None:
+    """The answer to an expected week without hours: it is not chased any more. Raises WorkflowRefused."""
+    timesheet = await draft(tx, agency_id=agency_id, timesheet_id=timesheet_id)
+    entries = await store.entries_of(tx, agency_id=agency_id, ids=[timesheet_id])
+    expenses = await store.expenses_of(tx, agency_id=agency_id, ids=[timesheet_id])
+    state = workflow.did_not_work(timesheet.state, has_hours=bool(entries or expenses))
+    change = Change(timesheet_id, state, timesheet.sequence + 1, answered_by=by)
+    await store.save_states(tx, agency_id=agency_id, changes=[change])
+    tx.emit(
+        facts.expected(agency_id=agency_id, timesheet=timesheet, version=state.version, at=tx.now, not_worked=True),
+        sequence=change.sequence,
+    )
+
+
 async def reopen(tx: Tx, *, agency_id: UUID, timesheet_id: UUID) -> None:
-    """Rejected or submitted back to draft, to be corrected. Raises WorkflowRefused."""
+    """Rejected, submitted or answered as not worked back to draft, to be corrected. Raises WorkflowRefused."""
     timesheet = await locked(tx, agency_id=agency_id, timesheet_id=timesheet_id)
     back = workflow.recall if timesheet.state.status is Status.SUBMITTED else workflow.reopen
     state = back(timesheet.state)

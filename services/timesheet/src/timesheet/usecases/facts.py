@@ -54,8 +54,14 @@ def shared(
     }
 
 
-def expected(*, agency_id: UUID, timesheet: Timesheet, version: int, at: datetime) -> TimesheetExpected:
-    return TimesheetExpected(**shared(agency_id=agency_id, timesheet=timesheet, version=version), expected_at=at)
+def expected(
+    *, agency_id: UUID, timesheet: Timesheet, version: int, at: datetime, not_worked: bool = False
+) -> TimesheetExpected:
+    return TimesheetExpected(
+        **shared(agency_id=agency_id, timesheet=timesheet, version=version),
+        expected_at=at,
+        not_worked_at=at if not_worked else None,
+    )
 
 
 def submitted(*, agency_id: UUID, timesheet: Timesheet, charged: Interpretation, at: datetime) -> TimesheetSubmitted:
