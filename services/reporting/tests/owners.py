@@ -42,7 +42,13 @@ def explanation() -> dict[str, Any]:
         "tree": step("Net pay", "£440.80", pay, tax, figure="net", sign=0),
         "employer": [bears],
         "figures": [
-            {"figure": figure, "label": label, "shown": shown, "summary": f"{label} is {shown}, in short.", "words": label}
+            {
+                "figure": figure,
+                "label": label,
+                "shown": shown,
+                "summary": f"{label} is {shown}, in short.",
+                "words": label,
+            }
             for figure, label, shown in told
         ],
         "worked_by": {"engine": "1.2.0", "parameters": "2026-27.2"},
@@ -240,7 +246,8 @@ class Owners:
         return {
             "payslips": 24,
             "sent": 4,
-            "hours_chased": 4,
+            "chased": 4,
+            "chased_before": 2,
             "payments": 17,
             "payment_file_id": worker,
             "invoices": 6,
