@@ -53,6 +53,12 @@ def test_order_and_limits() -> None:
     assert deductions.recover([item("advance", 20000)], PAYDAY, -1, None)[0].taken_pence == 0
 
 
+def test_two_deductions_for_the_employer_share_the_room_above_the_minimum_wage() -> None:
+    taken = deductions.recover([item("agreed", 900), item("agreed", 800)], PAYDAY, 34000, 1160)
+    assert sorted(each.taken_pence for each in taken) in ([260, 900], [360, 800])
+    assert sum(each.taken_pence for each in taken) == 1160
+
+
 @pytest.mark.parametrize(
     ("each", "code"),
     [

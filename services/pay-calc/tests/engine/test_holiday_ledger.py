@@ -46,8 +46,10 @@ class TestLedger:
         # two weeks of 30 h on average x 12.07 % = 7.242 h
         assert (entry.minutes, entry.exact) == (420, 4345200)
         assert check(trace.root) == 420
-        with pytest.raises(EngineError):
-            holiday_ledger.accrue_absence(P26, DAY, 7, [])
+        for days, weeks in ((7, []), (7, [2400] * 53), (-1, [2400])):
+            with pytest.raises(EngineError) as refused:
+                holiday_ledger.accrue_absence(P26, DAY, days, weeks)
+            assert refused.value.code == "no_weeks_to_average"
 
     def test_negative_hours(self) -> None:
         with pytest.raises(EngineError) as refused:

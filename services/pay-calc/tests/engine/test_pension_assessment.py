@@ -87,6 +87,10 @@ class TestEachPeriod:
         until = life.postpone(date(2026, 4, 1), date(2026, 6, 5), date(2026, 4, 1))
         assert decide(50000, postponement=until).active_on == date(2026, 6, 5)
         assert decide(15000, postponement=until).action == "may_opt_in"
+        until = life.postpone(date(2026, 4, 1), date(2026, 6, 7), date(2026, 4, 1))
+        assert decide(50000, postponement=until).active_on == date(2026, 6, 7)
+        until = life.postpone(date(2026, 4, 1), date(2026, 6, 8), date(2026, 4, 1))
+        assert decide(50000, postponement=until).action == "postponed"
 
     def test_opting_in_during_postponement(self) -> None:
         until = life.postpone(date(2026, 4, 1), date(2026, 6, 30), date(2026, 4, 1))

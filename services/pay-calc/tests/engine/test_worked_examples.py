@@ -481,6 +481,10 @@ class TestUmbrella:
                    r.residue_pence, r.employee_pension_pence, r.tax_pence, r.employee_nic_pence, r.net_pence)  # fmt: skip
         assert " ".join(pounds(figure) for figure in figures) == expected
 
+    def test_the_levy_of_a_large_gross(self) -> None:
+        costs = umbrella.employer_costs(P26, "monthly", P26.nic_letters["A"], pence("80000"), True, 0)
+        assert pounds(costs.levy_pence) == "400.00"
+
     def test_accrued_holiday_is_retained_with_its_share_of_the_costs(self) -> None:
         """The same week, holiday accrued: basic pay alone is paid, and the rest of the income is a balance."""
         trace = Trace()
