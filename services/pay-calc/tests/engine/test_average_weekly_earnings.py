@@ -207,6 +207,7 @@ class TestSickPayAcrossTheChange:
         with pytest.raises(EngineError) as refused:
             ssp_transition(P25, P26, spells, AverageEarnings(12499, 1, None, None, ""), False)
         assert refused.value.code == "ssp_transition_unsettled"
+        assert ssp_transition(P25, P26, spells, AverageEarnings(12500, 1, None, None, ""), True).average_of_first_spell
         assert not ssp_transition(P25, P26, (self.LATER,), AverageEarnings(12499, 1, None, None, ""), False).flat_rate
 
     def test_a_chain_of_linked_spells_ends_after_three_years(self) -> None:

@@ -362,6 +362,14 @@ class TestStatutoryPayAndHoliday:
     def test_the_crossover_is_between_154_06_and_154_07(self) -> None:
         assert ssp.weekly_rate_scaled(P26, 15406) < 12325 * 10000 == ssp.weekly_rate_scaled(P26, 15407)
 
+    def test_sick_pay_of_no_day_and_of_all_twenty_eight_weeks(self) -> None:
+        assert ssp.payable(P26, 60000, 5, 0) == 0
+        assert pounds(ssp.payable(P26, 60000, 5, 140)) == "3451.00"
+        for days in (-1, 141):
+            with pytest.raises(EngineError) as refused:
+                ssp.payable(P26, 60000, 5, days)
+            assert refused.value.field == "payable_days"
+
     def test_rolled_up_holiday(self) -> None:
         assert pounds(holiday.rolled_up(P26, pence("508.40"))) == "61.36"
 
