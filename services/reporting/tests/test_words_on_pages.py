@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import html
 import json
 import re
@@ -274,3 +275,44 @@ class TestViews:
                 for n in range(31)
             ]
         assert codes == [303] * 30 + [409]
+
+
+async def test_what_clients_owe_is_not_added_to_what_self_bills_pay_out(site: Site) -> None:
+    other: World = site.other  # type: ignore[attr-defined]
+    page = f"/agencies/{other.agency}/weeks/{other.week}/invoices"
+    feet = {}
+    async with site.sign_in("bea") as browser:
+        for kind in ("", "?kind=invoice", "?kind=self_bill"):
+            text = (await browser.get(page + kind)).text
+            foot = text[text.index("<tfoot>") : text.index("</tfoot>")]
+            rows = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in foot.split("</tr>")[:-1]]
+            feet[kind] = {row[0]: [cell for cell in row if cell and cell != row[0]] for row in rows}
+        invoices = (await browser.get(f"{page}.csv?kind=invoice")).content.decode("utf-8-sig").splitlines()
+    assert set(feet[""]) == {"To clients", "Self-bills"}
+    assert feet["?kind=invoice"] == {"To clients": feet[""]["To clients"]}
+    assert feet["?kind=self_bill"] == {"Self-bills": feet[""]["Self-bills"]}
+    rows = list(csv.DictReader(invoices))
+    for name, shown in (("Gross", feet[""]["To clients"][2]), ("Open", feet[""]["To clients"][3])):
+        column = next(key for key in rows[0] if key.startswith(name))
+        assert sum(Decimal(row[column]) for row in rows) == Decimal(shown.replace(",", ""))
+
+
+async def test_a_consultant_chases_the_missing_hours_of_the_list_on_the_screen(site: Site) -> None:
+    """Of one consultant's workers; a list narrowed in another way is not one that can be chased whole."""
+    page = f"{site.week}/timesheets"
+    async with site.sign_in() as browser:
+        text = (await browser.get(f"{page}?status=expected")).text
+        for query in ("status=submitted", "status=expected&q=Worker"):
+            assert "/commands/chase" not in (await browser.get(f"{page}?{query}")).text
+        for number in re.findall(r'<option value="([0-9a-f-]{36})"', text):
+            mine = (await browser.get(f"{page}?status=expected&consultant_id={number}")).text
+            if form := re.search(r'action="[^"]*/commands/chase">(.*?)</form>', mine, re.DOTALL):
+                break
+        assert form
+        fields = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', form.group(1)))
+        await browser.post(f"/agencies/{site.world.agency}/commands/chase", data=fields)
+        after = (await browser.get(page)).text
+    [sent] = site.owners.sent()
+    assert sent.url.path.endswith(f"/weeks/{site.world.week}/chase")
+    assert json.loads(sent.content) == {"consultant_id": number}
+    assert "Chased 4 who have not sent hours; 2 were chased before." in after

@@ -340,6 +340,7 @@ def _documents_where(agency_id: UUID, wanted: DocumentFilter, parties: Any) -> l
 
 
 async def documents(tx: Tx, *, agency_id: UUID, wanted: DocumentFilter, sort: str, offset: int, most: int) -> PageOf:
+    """A page of documents. The sums keep apart what clients owe (invoices less credit notes) and what self-bills pay out."""
     query, sorts, parties = _documents_select()
     where = _documents_where(agency_id, wanted, parties)
     column = sorts.get(sort.lstrip("-"), sorts["number"])
@@ -347,12 +348,24 @@ async def documents(tx: Tx, *, agency_id: UUID, wanted: DocumentFilter, sort: st
     rows = await tx.session.execute(
         query.where(*where).order_by(ordered, document.c.document_id).offset(offset).limit(most)
     )
+    d = document.c
+    ours = d.kind != "self_bill"
+    received = select(func.coalesce(func.sum(receipt.c.amount_gbp), 0)).where(
+        receipt.c.agency_id == d.agency_id, receipt.c.document_id == d.document_id
+    )
     sums = await tx.session.execute(
         select(
             func.count().label("n"),
-            func.coalesce(func.sum(document.c.net_gbp), 0).label("net_gbp"),
-            func.coalesce(func.sum(document.c.vat_gbp), 0).label("vat_gbp"),
-            func.coalesce(func.sum(document.c.gross_gbp), 0).label("gross_gbp"),
+            func.count().filter(ours).label("billed"),
+            func.count().filter(~ours).label("self_billed"),
+            *(
+                func.coalesce(func.sum(column).filter(side), 0).label(f"{prefix}{column.name}")
+                for prefix, side in (("", ours), ("self_billed_", ~ours))
+                for column in (d.net_gbp, d.vat_gbp, d.gross_gbp)
+            ),
+            func.coalesce(func.sum(d.gross_gbp - received.scalar_subquery()).filter(d.kind == "invoice"), 0).label(
+                "open_gbp"
+            ),
         ).where(*where)
     )
     totals = sums.one()

@@ -106,7 +106,7 @@ def _issued(form: Form, answer: Any) -> str:
 
 
 def _chased(form: Form, answer: Any) -> str:
-    chased, before, silent = (_count(answer, name) or 0 for name in ("hours_chased", "chased_before", "no_address"))
+    chased, before, silent = (_count(answer, name) or 0 for name in ("chased", "chased_before", "no_address"))
     more = [f"{show.count(before)} were chased before"] if before else []
     more += [f"{show.count(silent)} have no e-mail address"] if silent else []
     return f"Chased {show.count(chased)} who have not sent hours{'; ' + ', '.join(more) if more else ''}."
@@ -156,11 +156,9 @@ COMMANDS: dict[str, Command] = {
         "timesheet",
         "POST",
         lambda f: f"/weeks/{_week(f)}/chase",
-        _none,
+        lambda f, _: {name: str(_id(f, name)) for name in ("client_id", "consultant_id") if f.get(name)},
         lambda f: "Chasing missing timesheets.",
-        lambda f, a: (
-            f"Chased {show.count(_count(a, 'chased', 'emails', 'sent', 'items') or 0)} who have not sent hours."
-        ),
+        _chased,
     ),
     "approval-requests": Command(
         "timesheet",

@@ -129,6 +129,7 @@ async def timesheets_page(
         last=at.last,
         filtered=filtered,
         kept=kept,
+        chasable=found.total > 0 and who.may("write") and _is_chase(wanted),
         query=view_query(request.url.query),
         live_key="" if filtered else "expected",
         columns=COLUMNS,
@@ -141,6 +142,12 @@ async def timesheets_page(
         consultant_options=[(row.id, row.name) for row in choices["consultant"]],
         branch_options=[(row.name, row.name) for row in choices["branch"]],
     )
+
+
+def _is_chase(wanted: lists.TimesheetFilter) -> bool:
+    """The list is of missing hours, and is one that the timesheet service chases whole: by client, by consultant, or all."""
+    others = (name for name in (*_PLAIN, "held", "worker_id") if name != "status")
+    return wanted.status == "expected" and not any(getattr(wanted, name) for name in others)
 
 
 @dataclass(frozen=True)
