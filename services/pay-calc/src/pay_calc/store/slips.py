@@ -306,11 +306,13 @@ async def payslips_before(tx: Tx, *, agency_id: UUID, payslips: Sequence[UUID]) 
         return {}
     found = await tx.execute(
         """
-        SELECT DISTINCT ON (n.payslip_id) n.payslip_id AS of_payslip_id, p.inputs, p.result FROM payslip n
-        JOIN payslip p ON p.agency_id = n.agency_id AND p.worker_id = n.worker_id AND p.period_to < n.period_to
-          AND p.pay_basis = 'paye' AND p.state = 'finalised' AND (n.finalised_at IS NULL OR p.finalised_at <= n.finalised_at)
+        SELECT n.payslip_id AS of_payslip_id, before.inputs, before.result FROM payslip n
+        CROSS JOIN LATERAL (
+          SELECT p.inputs, p.result FROM payslip p
+          WHERE p.agency_id = n.agency_id AND p.worker_id = n.worker_id AND p.period_to < n.period_to AND p.pay_basis = 'paye'
+            AND p.state = 'finalised' AND (n.finalised_at IS NULL OR p.finalised_at <= n.finalised_at)
+          ORDER BY p.period_to DESC LIMIT 1) AS before
         WHERE n.agency_id = :agency AND n.payslip_id = ANY(CAST(:payslips AS uuid[])) AND n.pay_basis = 'paye'
-        ORDER BY n.payslip_id, p.period_to DESC
         """,
         agency=agency_id,
         payslips=list(payslips),

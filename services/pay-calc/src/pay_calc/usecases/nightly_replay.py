@@ -15,7 +15,7 @@ from pay_calc.usecases.replay import Place, Replay, load_json, replay_of, replay
 from paybill_common.clock import LONDON
 from paybill_common.db import Tx
 
-PAGE = 200
+PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
