@@ -99,6 +99,7 @@ async def test_the_week_adds_up(site: Site) -> None:
     week = await ask(site, f"/v1/agencies/{other.agency}/weeks/2026-04-05")
     assert week["timesheets"] == {
         "expected": 40,
+        "not_worked": 0,
         "imported": 36,
         "approved": 28,
         "rejected": 4,

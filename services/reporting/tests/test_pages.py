@@ -271,6 +271,22 @@ class TestCommands:
             principal = await site.app.state.verifier.verify(sent.headers["authorization"].removeprefix("Bearer "))
             assert principal.every_agency is everywhere
 
+    async def test_a_missing_week_is_answered_where_it_is_seen(self, site: Site) -> None:
+        path = f"/agencies/{site.world.agency}/timesheets/{site.world.timesheet_id(2)}"
+        async with site.sign_in() as browser:
+            page = await browser.get(path)
+            assert "Did not work this week" in page.text
+            form = {
+                "csrf": csrf_of(page.text),
+                "back": path,
+                "key": "k",
+                "timesheet_id": str(site.world.timesheet_id(2)),
+            }
+            await browser.post(f"/agencies/{site.world.agency}/commands/did-not-work", data=form)
+            assert "Nobody is asked for it any more" in (await browser.get(path)).text
+        [sent] = site.owners.sent()
+        assert sent.url.path.endswith(f"/timesheets/{site.world.timesheet_id(2)}/not-worked")
+
     async def test_replicas_are_told_apart(self, site: Site) -> None:
         async with site.sign_in("bea") as browser:
             text = (await browser.get("/system")).text

@@ -10,6 +10,7 @@ from world import Feed, World, rows
 
 from paybill_common.service import Runtime
 from reporting.store.tables import TENANT_TABLES
+from reporting.store.week import ages, oldest, totals
 
 pytestmark = pytest.mark.integration
 
@@ -87,6 +88,26 @@ async def test_a_credit_note_takes_a_timesheet_out_of_billed(runtime: Runtime, f
     assert (row.bill_state, [one["code"] for one in row.bill_reasons]) == ("held", ["credited"])
     [note] = await rows(runtime, "SELECT week_ending FROM document WHERE kind = 'credit_note'")
     assert note.week_ending == world.week
+
+
+async def test_a_worker_who_did_not_work_waits_for_nothing(runtime: Runtime, feed: Feed) -> None:
+    world = World(size=1)
+    world.people()
+    world.expect(0)
+    world.answer(0, worked=False)
+    await feed(world.facts)
+    assert [row.status for row in await rows(runtime, "SELECT status FROM timesheet")] == ["not_worked"]
+    async with runtime.api_database.transaction(now=runtime.clock.now(), agencies=[world.agency], read_only=True) as tx:
+        total = await totals(tx, agency_id=world.agency, week_ending=world.week)
+        assert (total.expected, total.not_worked, total.not_sent) == (1, 1, 0)
+        assert await oldest(tx, agency_id=world.agency, week_ending=world.week) == []
+        assert await ages(tx, agency_id=world.agency, week_ending=world.week) == []
+    world.facts.clear()
+    world.answer(0, worked=True)
+    await feed(world.facts)
+    assert [row.status for row in await rows(runtime, "SELECT status FROM timesheet")] == ["expected"]
+    told = await rows(runtime, "SELECT kind, count(*) AS n FROM story GROUP BY kind")
+    assert {row.kind: row.n for row in told} == {"expected": 2, "not_worked": 1}
 
 
 async def test_erasing_a_worker_removes_the_name(runtime: Runtime, feed: Feed) -> None:

@@ -195,6 +195,11 @@ class World:
     def expect(self, n: int) -> None:
         self.tell(TimesheetExpected(**self.head(n), expected_at=MONDAY), hours=0)
 
+    def answer(self, n: int, *, worked: bool) -> None:
+        """The agency says that the worker of an expected timesheet did not work, or takes it back."""
+        at = MONDAY + timedelta(hours=1)
+        self.tell(TimesheetExpected(**self.head(n), expected_at=at, not_worked_at=None if worked else at), hours=1)
+
     def submit(self, n: int) -> None:
         lines = self.lines(n)
         self.tell(

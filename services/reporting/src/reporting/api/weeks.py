@@ -34,9 +34,12 @@ class Out(BaseModel):
 
 
 class CountsOut(Out):
-    """Timesheets of the week. `rejected` counts those ever rejected, `rejected_open` those that still are."""
+    """Timesheets of the week. Of the `expected` ones `not_worked` are answered: the worker did not work. `rejected` counts
+    those ever rejected, `rejected_open` those that still are.
+    """
 
     expected: int
+    not_worked: int
     imported: int
     approved: int
     rejected: int
@@ -357,7 +360,7 @@ async def list_timesheets(
     agency_id: UUID,
     tx: TxDep,
     week_ending: WeekQuery = None,
-    status: Literal["expected", "submitted", "rejected", "approved"] | None = None,
+    status: Literal["expected", "not_worked", "submitted", "rejected", "approved"] | None = None,
     pay_state: Literal["paid", "draft", "held", "clearing", "waiting", "none"] | None = None,
     bill_state: Literal["billed", "ready", "held", "clearing", "waiting", "none"] | None = None,
     client_id: UUID | None = None,

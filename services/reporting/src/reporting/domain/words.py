@@ -21,6 +21,7 @@ class State:
 
 STATUS = {
     "expected": State("Not sent", "waiting"),
+    "not_worked": State("Did not work", "done"),
     "submitted": State("To approve", "waiting"),
     "rejected": State("Rejected", "blocked"),
     "approved": State("Approved", "done"),
@@ -250,6 +251,7 @@ def rate_unit(unit: str) -> str:
 
 STORY = {
     "expected": "Opened, waits for hours",
+    "not_worked": "Did not work that week",
     "submitted": "Hours sent",
     "rejected": "Rejected",
     "approved": "Approved",

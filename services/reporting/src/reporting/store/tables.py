@@ -162,7 +162,7 @@ timesheet = Table(
     _gbp("billed_gbp"),
     Column("pay_state", Text, Computed(PAY_STATE, persisted=True)),
     Column("bill_state", Text, Computed(BILL_STATE, persisted=True)),
-    CheckConstraint("status IN ('expected', 'submitted', 'rejected', 'approved')", name="status_known"),
+    CheckConstraint("status IN ('expected', 'not_worked', 'submitted', 'rejected', 'approved')", name="status_known"),
     Index("ix_timesheet_week", "agency_id", "week_ending", "reference", "timesheet_id"),
     Index("ix_timesheet_worker", "agency_id", "worker_id", "week_ending"),
 )

@@ -44,6 +44,7 @@ async def totals(tx: Tx, *, agency_id: UUID, week_ending: date) -> Any:
             coalesce(sum(CASE WHEN t.status = 'approved' THEN t.charge_gbp ELSE t.submitted_charge_gbp END)
                 FILTER (WHERE t.submitted_at IS NOT NULL), 0) AS submitted_charge_gbp,
             count(*) FILTER (WHERE t.status = 'expected') AS not_sent,
+            count(*) FILTER (WHERE t.status = 'not_worked') AS not_worked,
             count(*) FILTER (WHERE t.status = 'submitted') AS unapproved,
             coalesce(sum(t.submitted_charge_gbp) FILTER (WHERE t.status = 'submitted'), 0) AS unapproved_charge_gbp,
             coalesce(sum(t.submitted_pay_gbp) FILTER (WHERE t.status = 'submitted'), 0) AS unapproved_pay_gbp,
@@ -220,7 +221,7 @@ async def oldest(tx: Tx, *, agency_id: UUID, week_ending: date, most: int = 8) -
         LEFT JOIN label w ON w.kind = 'worker' AND w.entry_id = t.worker_id
         LEFT JOIN label c ON c.kind = 'client' AND c.entry_id = t.client_id
         LEFT JOIN party p ON p.agency_id = t.agency_id AND p.kind = 'worker' AND p.party_id = t.worker_id
-        WHERE t.agency_id = :agency AND t.week_ending = :week AND (t.status <> 'approved'
+        WHERE t.agency_id = :agency AND t.week_ending = :week AND (t.status IN ('expected', 'submitted', 'rejected')
             OR t.pay_state IN ('held', 'clearing', 'waiting') OR t.bill_state IN ('held', 'clearing', 'waiting'))
         ORDER BY since, t.timesheet_id LIMIT :most
         """,
@@ -231,7 +232,8 @@ async def oldest(tx: Tx, *, agency_id: UUID, week_ending: date, most: int = 8) -
     return list(result)
 
 
-_QUEUE = """CASE WHEN t.status <> 'approved' THEN t.status
+_QUEUE = """CASE WHEN t.status = 'not_worked' THEN NULL
+    WHEN t.status <> 'approved' THEN t.status
     WHEN t.pay_state = 'held' OR t.bill_state = 'held' THEN 'held'
     WHEN t.pay_state = 'clearing' OR t.bill_state = 'clearing' THEN 'clearing'
     WHEN t.pay_state = 'waiting' OR t.bill_state = 'waiting' THEN 'waiting'

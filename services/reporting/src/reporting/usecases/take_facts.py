@@ -150,13 +150,16 @@ async def _parties(tx: Tx, batch: Batch) -> None:
     await _save(tx, facts.save_parties, rows)
 
 
+def _status(data: EventData) -> str:
+    not_worked = isinstance(data, TimesheetExpected) and data.not_worked_at is not None
+    return "not_worked" if not_worked else TIMESHEET_STATUS[type(data)]
+
+
 async def _timesheets(tx: Tx, batch: Batch) -> None:
     newest: list[AnyEvent] = list(batch.latest(*TIMESHEET_STATUS))
     if not newest:
         return
-    await facts.save_timesheet_facts(
-        tx, [_row(event, *_FACTS, status=TIMESHEET_STATUS[type(event.data)]) for event in newest]
-    )
+    await facts.save_timesheet_facts(tx, [_row(event, *_FACTS, status=_status(event.data)) for event in newest])
     expected = [_row(event, "timesheet_id", "expected_at") for event in batch.latest(TimesheetExpected)]
     await _save(tx, facts.save_expected, expected)
     submitted = ("timesheet_id", "submitted_at", "source", "minutes", "pay_gbp", "charge_gbp")
@@ -431,6 +434,8 @@ _STORY: dict[type[EventData], tuple[str, tuple[str, ...]]] = {
 def _story(event: AnyEvent) -> list[Row]:
     """What this fact adds to the story of each timesheet that it names."""
     data = event.data
+    if isinstance(data, TimesheetExpected) and data.not_worked_at is not None:
+        return [_chapter(event, data.timesheet_id, "not_worked", {})]
     known = _STORY.get(type(data))
     if known is not None:
         kind, names = known

@@ -184,6 +184,22 @@ COMMANDS: dict[str, Command] = {
         lambda f: "Rejecting.",
         _text("Rejected; the worker can send the hours again."),
     ),
+    "did-not-work": Command(
+        "timesheet",
+        "POST",
+        lambda f: f"/timesheets/{_id(f, 'timesheet_id')}/not-worked",
+        _none,
+        lambda f: "Noting that the worker did not work.",
+        _text("Noted in your name: the worker did not work that week. Nobody is asked for it any more."),
+    ),
+    "reopen-timesheet": Command(
+        "timesheet",
+        "POST",
+        lambda f: f"/timesheets/{_id(f, 'timesheet_id')}/reopen",
+        _none,
+        lambda f: "Opening it again.",
+        _text("Open again: it waits for hours."),
+    ),
     "release-hold": Command(
         "compliance",
         "POST",

@@ -234,7 +234,8 @@ def _queues(found: Week, held: list[Any], ages: list[Any], base: str, at: Any) -
                 "expected",
                 "expected",
                 words=words.QUEUE["expected"].word,
-                remedy="The worker or client has not sent the hours.",
+                remedy="The worker or client has not sent the hours."
+                + (f" {t.not_worked} more did not work." if t.not_worked else ""),
                 tone="waiting",
                 timesheets=t.not_sent,
                 pay_gbp=None,
