@@ -50,15 +50,18 @@ _SHOWN = (
 )
 _WORKER_HEADERS = (
     "worker", "reference", "state", "outcome", "gross now", "gross then", "tax now", "tax then", "net now", "net then",
-    "net difference", "cost now", "cost then", "cost then", "cost difference", "why",
+    "net difference", "cost now", "cost then", "cost difference", "why",
 )  # fmt: skip
 _CLIENT_HEADERS = (
     "client", "slips", "cost now", "cost then", "cost difference", "charge now", "charge then", "margin now", "margin then",
     "margin difference",
 )  # fmt: skip
 _FILES_ONLY = frozenset(
-    "reference,state,outcome,slips,gross now,gross then,tax now,tax then,cost now,cost then,charge now".split(",")
-)
+    {
+        "reference", "state", "outcome", "slips", "gross now", "gross then", "tax now", "tax then", "cost now", "cost then",
+        "charge now",
+    }
+)  # fmt: skip
 """Columns that a terminal has no room for."""
 _TEXTS = frozenset({"worker", "client", "figure", "why"})
 _MARGIN_HEADERS = ("figure", "now", "then", "difference")
