@@ -189,3 +189,29 @@ async def test_an_event_twice_and_a_replay_of_the_bus_change_nothing(world: Any)
     await world.tell(sheet.approved(), sheet.cleared())
     assert await world.slip(worker_id=sheet.worker_id) == final
     assert len(await world.emitted("paybill.pay.calculated.v1")) == 1
+
+
+async def test_sickness_recorded_while_a_run_closes_is_paid_once(world: Any) -> None:
+    """With the run for a worker that it has still to do, with the next one for anybody else."""
+    [sheet] = await _cleared_weeks(world, 1)
+    idle = new_id()
+    await world.profile(idle)
+    pay_run_id = await _open(world)
+    sick = {
+        "first_on": "2026-03-26",
+        "last_on": "2026-04-01",
+        "qualifying_weekdays": [1, 2, 3, 4, 5],
+        "average_weekly_earnings_gbp": "400.00",
+        "average_ref": "payroll records",
+    }
+    for worker in (sheet.worker_id, idle):
+        await world.send("PUT", f"absences/{new_id()}", sick | {"worker_id": str(worker)})
+    async with _transaction(world) as tx:
+        await close_chunk(tx, agency_id=world.agency_id, pay_run_id=pay_run_id)
+    assert await _drive(world, pay_run_id)
+    final = await world.slip(worker_id=sheet.worker_id, state="finalised")
+    assert [line["element"] for line in final["lines"]] == ["basic", "SSP"]
+    assert (await world.get("payslips", params={"worker_id": str(sheet.worker_id), "state": "draft"}))["items"] == []
+    draft = await world.slip(worker_id=idle)
+    # Three waiting days, then Tuesday and Wednesday at a fifth of 118.75.
+    assert (draft["state"], draft["week_ending"], draft["gross_gbp"]) == ("draft", "2026-04-12", "47.50")

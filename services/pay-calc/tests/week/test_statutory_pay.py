@@ -85,6 +85,15 @@ async def test_a_worker_without_hours_is_paid_sick_pay_and_gets_a_document(world
     assert (await world.send("POST", f"pay-runs/{run['pay_run_id']}/replay"))["agrees"] is True
 
 
+async def test_no_salary_is_sacrificed_of_statutory_pay_alone(world: Any) -> None:
+    worker = new_id()
+    terms = {"basis": "salary_sacrifice", "employer_pct": "3", "sacrifice_gbp": "200.00"}
+    await world.profile(worker, pension=terms)
+    await _sick(world, worker, first_on="2026-04-06", last_on="2026-04-12")
+    slip = await world.slip(worker_id=worker, week_ending="2026-04-12")
+    assert (slip["figures"]["sacrifice_gbp"], slip["net_gbp"]) == ("0.00", "123.25")
+
+
 async def test_days_that_come_after_the_close_are_paid_with_the_next_run(world: Any) -> None:
     worker, absence = new_id(), new_id()
     await world.profile(worker)

@@ -349,7 +349,7 @@ def _paye(
         holiday="rolled_up" if any(charge.holiday for charge in inp.charges) else "none",
         student_loan_plan=employee.student_loan_plan,
         postgrad_loan=employee.postgrad_loan,
-        pension=_pension(employee.pension, inp),
+        pension=_pension(employee.pension, inp.charges),
         birth_on=employee.birth_on,
         apprentice=employee.apprentice,
         director=None if employee.director is None else DirectorTerms(**employee.director),
@@ -642,9 +642,9 @@ def _measure(charge: Charge) -> int:
     return int((charge.units or Decimal(0)).scaleb(4))
 
 
-def _pension(raw: Mapping[str, Any] | None, inp: SlipInput) -> PensionTerms | None:
-    """The terms; no pay, only expenses: nothing is sacrificed."""
+def _pension(raw: Mapping[str, Any] | None, charges: Sequence[Charge]) -> PensionTerms | None:
+    """The terms. Nothing is sacrificed in a week without work: expenses are no pay, and statutory pay may not be lowered."""
     if raw is None:
         return None
-    earned = inp.statutory or any(charge.kind != "expense" for charge in inp.charges)
+    earned = any(charge.kind != "expense" for charge in charges)
     return PensionTerms(**(raw if earned else {**raw, "sacrifice_pence": 0}))
