@@ -13,6 +13,7 @@ import pytest
 import pay_calc.domain
 from pay_calc.documents.models import Payslip
 from pay_calc.documents.render import render_payslip
+from pay_calc.domain.change_reason import Side, change_reason
 from pay_calc.domain.engine import ENGINE_VERSION
 from pay_calc.domain.engine.trace import Node, Trace
 from pay_calc.domain.explained import (
@@ -28,6 +29,7 @@ from pay_calc.domain.explained import (
     source_of,
     summary,
 )
+from pay_calc.domain.statutory import StatutoryPay
 from pay_calc.rates import parameters_for_year
 from pay_calc.usecases.recalculate import work
 from paybill_common.ids import new_id
@@ -63,7 +65,7 @@ def test_a_clerk_hears_why_the_tax_is_what_it_is() -> None:
 def test_the_other_figures_have_words_too() -> None:
     found = steps(student_loan_plan="2", pension={"basis": "net_pay", "employee_bp": 500, "employer_bp": 300})
     assert (
-        summary(found["pay"]) == "Basic pay, Northgate Testing Ltd · Driver is 40:00 hours x 15.00 an hour = £600.00."
+        summary(found["pay"]) == "Basic pay, Northgate Testing Ltd · Driver is 40:00 hours × £15.00 an hour = £600.00."
     )
     assert summary(found["nic"]) == (
         "Employee National Insurance is £34.43 under letter A. £430.42 of pay over the primary threshold of £242.00 at 8% is £34.43."
@@ -130,11 +132,35 @@ def test_amounts_are_pounds_and_time_is_hours() -> None:
     assert shown(Node("pay.units", "Units", "given", 200000, "units_4dp", "x")) == "20"
 
 
+def test_a_pay_line_says_its_units_and_rate() -> None:
+    net = steps(("basic", 2250, "12.7134"), ("allowance", 2, "5.50"))["net"]
+    lines = [(step.formula, step.shown) for step in net.children if step.rule_id == "pay.line"]
+    assert lines == [("37:30 hours × £12.7134 an hour", "£476.75"), ("2 × £5.50 each", "£11.00")]
+
+
 def test_a_late_week_is_named_on_its_line() -> None:
     trace = Trace()
     work(side(FIRST, charges(FIRST - timedelta(days=14), [BASIC])).inp, trace)
     net = explained(trace.root, VERSIONS, {"P-1": "Driver"})
     assert net.children[0].label == "Basic pay, Driver, week ending 29 March 2026"
+
+
+def test_statutory_pay_is_a_pay_line_that_shows_how_it_was_worked_out() -> None:
+    plain = side(FIRST, charges(FIRST, [BASIC])).inp
+    sick = StatutoryPay(
+        record_id="r", kind="SSP", week_ending=FIRST, dates=(FIRST - timedelta(days=3), FIRST - timedelta(days=2)),
+        average_pence=50000, average_divisor=1, qualifying_days=5,
+    )  # fmt: skip
+    trace = Trace()
+    result = work(replace(plain, statutory=(sick,)), trace)
+    net = explained(trace.root, VERSIONS, {})
+    [line] = [step for step in net.children if step.rule_id == "pay.statutory"]
+    assert (line.label, line.figure, line.sign) == ("SSP, week ending 12 April 2026", "pay", 1)
+    assert line.children[0].rule_id.startswith("ssp.")
+    assert summary(line).startswith("SSP, week ending 12 April 2026 is £")
+    assert change_reason(
+        Side(plain, work(plain).as_json()), Side(replace(plain, statutory=(sick,)), result.as_json())
+    ) == (f"Statutory pay (SSP) {line.shown}.")
 
 
 def test_a_week_without_pay_explains_its_expenses_and_no_tax() -> None:

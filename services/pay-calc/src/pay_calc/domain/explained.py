@@ -141,13 +141,12 @@ def explained(node: Node, versions: Versions, names: Mapping[str, str], sign: in
     node is a figure of the payslip, not a step of one."""
     signs = node.signs if node.op == "sum" else (0,) * len(node.children)
     whole = node.rule_id in ("pay.net", "self_bill.net")
-    line = node.rule_id in ("pay.line", "pay.fixed")
     return Step(
         figure=figure_of(node) if top else None,
         rule_id=node.rule_id,
-        label=_line_label(node.label, names) if line else node.label,
+        label=_label(node, names),
         operation=_OPERATIONS[node.op],
-        formula=node.formula,
+        formula=_line_formula(node) if node.rule_id == "pay.line" else node.formula,
         inputs=dict(node.inputs),
         sign=(sign > 0) - (sign < 0),
         unit=_UNIT[node.unit],
@@ -225,6 +224,16 @@ def _rounding(name: str) -> tuple[str, str]:
     return words, source
 
 
+def _label(node: Node, names: Mapping[str, str]) -> str:
+    """A node's label, with the names and dates that a pay line has codes for."""
+    if node.rule_id in ("pay.line", "pay.fixed"):
+        return _line_label(node.label, names)
+    if node.rule_id == "pay.statutory":
+        kind, _, week = node.label.partition(", week ending ")
+        return f"{kind}, week ending {_day(week)}"
+    return node.label
+
+
 def _line_label(label: str, names: Mapping[str, str]) -> str:
     """`Basic pay, Northgate · Driver, week ending 29 March 2026` of `basic, <placement>@2026-03-29`."""
     element, _, reference = label.partition(", ")
@@ -232,9 +241,21 @@ def _line_label(label: str, names: Mapping[str, str]) -> str:
     words = element.replace("_", " ").capitalize()
     told = [words if element == "expense" else f"{words} pay", names.get(placement, placement)]
     if week:
-        day = date.fromisoformat(week)
-        told.append(f"week ending {day.day} {day:%B %Y}")
+        told.append(f"week ending {_day(week)}")
     return ", ".join(told)
+
+
+def _day(text: str) -> str:
+    day = date.fromisoformat(text)
+    return f"{day.day} {day:%B %Y}"
+
+
+def _line_formula(node: Node) -> str:
+    """`37:30 hours × £12.71 an hour` of a pay line's units and rate."""
+    (units,), (rate,) = node.children, node.factors
+    per = node.formula.partition(" x ")[2].partition(" ")[2]
+    hours = " hours" if units.unit == "minutes" else ""
+    return f"{shown(units)}{hours} × {pounds(text_of(rate, 'pounds_4dp'))} {per}"
 
 
 def find(step: Step, rule_id: str) -> Step | None:
@@ -270,11 +291,9 @@ def _net(step: Step) -> str:
 
 
 def _pay(step: Step) -> str:
-    units = find(step, "pay.units")
-    if units is None:
+    if step.rule_id != "pay.line":
         return _other(step)
-    words = step.formula.replace("time", f"{units.shown} hours", 1).replace("units", units.shown, 1)
-    return f"{step.label} is {words} = {step.shown}."
+    return f"{step.label} is {step.formula} = {step.shown}."
 
 
 def _tax(step: Step) -> str:
