@@ -314,7 +314,9 @@ async def list_profiles(
     principal: Principal = require("pay:read"),
 ) -> Page[ProfileOut]:
     """Pay profiles by worker."""
-    rows = await people.profiles(tx, agency_id=agency_id, external_id=external_id, after=after_id(cursor), most=limit + 1)
+    rows = await people.profiles(
+        tx, agency_id=agency_id, external_id=external_id, after=after_id(cursor), most=limit + 1
+    )
     keys = [(agency_id, row.worker_id) for row in rows[:limit]]
     found = await facts.load(tx, keys)
     items = []

@@ -38,9 +38,9 @@ DAYS_MAX = 366
 
 
 class Earnings(BaseModel):
-    """How average weekly earnings are known. Given: `average_weekly_earnings_gbp` with `average_ref`, where they were worked out. Nobody paid
-    yet: `contract_week_gbp`, the week that the contract promises. Neither: they are averaged from finalised payslips, when every payday
-    of the eight weeks was closed here."""
+    """How average weekly earnings are known. Given: `average_weekly_earnings_gbp` with `average_ref`, where they were worked out. Nobody
+    paid yet: `contract_week_gbp`, the week that the contract promises. Neither: they are averaged from finalised payslips, when every
+    payday of the eight weeks was closed here."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -374,9 +374,7 @@ async def _sickness(tx: TxDep, row: Any) -> Sickness:
     """The absence among all of its worker's."""
     rows = await statutory.records_of(tx, agency_id=row.agency_id, worker_id=row.worker_id)
     absences = [usecase.absence_of(each) for each in rows if each.kind == "SSP"]
-    return next(
-        spell for spell in sickness(absences, year_book()) if spell.absence.absence_id == str(row.record_id)
-    )
+    return next(spell for spell in sickness(absences, year_book()) if spell.absence.absence_id == str(row.record_id))
 
 
 def _leave_out(row: Any, weeks: list[WeekOut]) -> LeaveOut:

@@ -316,9 +316,7 @@ def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[da
         attachments = tuple(
             found for order in worker.orders if (found := order.on(slip.payday_on, slip.period_to - DAY)) is not None
         )
-        deductions = tuple(
-            taken for each in worker.deductions if (taken := each.on(slip.payday_on)) is not None
-        )
+        deductions = tuple(taken for each in worker.deductions if (taken := each.on(slip.payday_on)) is not None)
         employee = _employee(worker.profile, worker, slip.payday_on, tax_year_of)
     return SlipInput(
         pay_basis=slip.pay_basis,  # type: ignore[arg-type]  # the four bases of the contract

@@ -406,7 +406,9 @@ def _with_recovery(
     wage could not be tested."""
     if not inp.deductions:
         return calculate_payslip(given, trace), ()
-    untested = any(each.item.reduces_nmw for each in inp.deductions) and calculate_payslip(given).nmw.status == "not_tested"
+    untested = (
+        any(each.item.reduces_nmw for each in inp.deductions) and calculate_payslip(given).nmw.status == "not_tested"
+    )
     wanted = [each.item for each in inp.deductions if not (untested and each.item.reduces_nmw)]
     result, recovered = payslip_with_recovery(given, wanted, trace)
     taken = {each.reference: each for each in recovered}

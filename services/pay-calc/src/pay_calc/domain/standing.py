@@ -50,7 +50,11 @@ class Order:
 
     def on(self, payday_on: date, week_ending: date) -> Attachment | None:
         """The order as one payslip takes it; None when it does not run on that payday or is paid off."""
-        if payday_on < self.starts_on or (self.ends_on is not None and payday_on > self.ends_on) or self.owed_pence == 0:
+        if (
+            payday_on < self.starts_on
+            or (self.ends_on is not None and payday_on > self.ends_on)
+            or self.owed_pence == 0
+        ):
             return None
         return Attachment(
             str(self.order_id),

@@ -140,9 +140,7 @@ async def _look(tx: Tx, agency_id: UUID, found: Preview) -> None:
         _judge(found, row)
     for worker_id, week, codes in await held_of_period(tx, agency_id=agency_id, period_to=found.period_to):
         detail = f"{week.kind} of the week ending {week.week_ending}: {', '.join(_words(code) for code in codes)}"
-        found.findings["statutory_pay_held"].add(
-            Item(worker_id, None, None, None, codes[0], detail, 0, Decimal(0))
-        )
+        found.findings["statutory_pay_held"].add(Item(worker_id, None, None, None, codes[0], detail, 0, Decimal(0)))
     workers = await review.workers(tx, agency_id=agency_id, period_to=found.period_to)
     parked = await facts.parked_keys(tx, consumer=CONSUMER, keys=[str(worker) for worker in workers])
     for key in sorted(parked):

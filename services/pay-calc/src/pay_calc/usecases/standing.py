@@ -47,9 +47,7 @@ async def store_order(
     )
     if taken is not None:
         raise ReferenceTaken(f"order {taken} already has the reference {values['reference']} or this external_id")
-    await standing.upsert_order(
-        tx, agency_id=agency_id, order_id=order_id, worker_id=worker_id, values=values, by=by
-    )
+    await standing.upsert_order(tx, agency_id=agency_id, order_id=order_id, worker_id=worker_id, values=values, by=by)
     await recalculate(tx, keys=[(agency_id, worker_id)])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -116,7 +117,7 @@ def _relevant_day(values: Mapping[str, Any]) -> date:
 async def _plan(tx: Tx, *, agency_id: UUID, worker_id: UUID, record_id: UUID) -> None:
     """Work out the weeks of all of a worker's records again; what was paid stays paid."""
     rows = await statutory.records_of(tx, agency_id=agency_id, worker_id=worker_id)
-    for before, after in zip(rows, rows[1:], strict=False):
+    for before, after in pairwise(rows):
         if after.first_on <= before.last_on:
             raise Overlaps(f"record {after.record_id} starts on {after.first_on}, before {before.record_id} ends")
     weeks = planned(rows)
@@ -190,7 +191,10 @@ async def held_weeks(tx: Tx, *, agency_id: UUID, worker_id: UUID) -> dict[tuple[
 
 async def held_of_period(tx: Tx, *, agency_id: UUID, period_to: date) -> list[tuple[UUID, StatutoryPay, list[str]]]:
     """Statutory pay up to a period that a close would leave out: worker, week, codes."""
-    workers = {week.record_id: worker for worker, week in await statutory.open_up_to(tx, agency_id=agency_id, period_to=period_to)}
+    workers = {
+        week.record_id: worker
+        for worker, week in await statutory.open_up_to(tx, agency_id=agency_id, period_to=period_to)
+    }
     decided = await decide_now(tx, keys=[(agency_id, worker) for worker in sorted(set(workers.values()))])
     return [
         (workers[week.record_id], week, [reason["code"] for reason in reasons])
