@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 import pay_calc.domain.engine as engine_package
 import pay_calc.rates as rates_package
 from pay_calc.domain.engine import loans, nic, pension
+from pay_calc.domain.engine.attachments import AttachmentOrder
 from pay_calc.domain.engine.directors import annual_thresholds
 from pay_calc.domain.engine.income_tax import free_pay_period_1, period_table, tax_for_payment
 from pay_calc.domain.engine.parameters import BASE_OF, FREQUENCIES, SPAN_OF, YearParameters
@@ -322,7 +323,29 @@ def facts_of(inp: PayslipInput, result: PayslipResult) -> dict[str, set[int]]:
             earlier.employee_nic_pence, earlier.employer_nic_pence, earlier.employee_pension_pence, earlier.employer_pension_pence
         },
         "levy.earnings": {result.niable_pence},
+        **facts_of_orders(inp, result),
     }  # fmt: skip
+
+
+def facts_of_orders(inp: PayslipInput, result: PayslipResult) -> dict[str, set[int]]:
+    """The leaves of orders: what each states, and what those before it left."""
+    attachable = result.niable_pence - result.employee_pension_pence - result.tax_pence - result.employee_nic_pence
+    lefts = {attachable - sum(each.deducted_pence for each in result.attachments[:n]) for n in range(4)}
+    loan_sums = {0, result.student_loan_pence, result.student_loan_pence + result.postgrad_loan_pence}
+    protected = {order.protected_pence for order in inp.attachments}
+    return {
+        "order.normal": {order.normal_pence for order in inp.attachments},
+        "order.brought_forward": {order.brought_forward_pence for order in inp.attachments},
+        "order.protected": protected,
+        "order.owed": {order.owed_pence or 0 for order in inp.attachments},
+        "order.by_hand": {order.by_hand_pence or 0 for order in inp.attachments},
+        "order.earnings": lefts,
+        "order.there": {left - taken for left in lefts for taken in loan_sums},
+        "order.loan_room": {
+            max(0, left - taken - kept) for left in lefts for taken in loan_sums for kept in protected | {0}
+        },
+        "order.zero": {0},
+    }
 
 
 def require_lawful(inp: PayslipInput, result: PayslipResult, trace: Trace) -> None:
@@ -354,6 +377,7 @@ def require_lawful(inp: PayslipInput, result: PayslipResult, trace: Trace) -> No
         "tax": -result.tax_pence,
         "nic": -result.employee_nic_pence,
         "loan": -result.student_loan_pence - result.postgrad_loan_pence,
+        "attachment": -result.attachments_pence,
         "deduction": -result.other_deductions_pence,
         "employer_nic": result.employer_nic_pence,
         "employer_pension": result.employer_pension_pence,
@@ -362,10 +386,24 @@ def require_lawful(inp: PayslipInput, result: PayslipResult, trace: Trace) -> No
     assert {name: by_figure[name] for name in wanted | by_figure} == wanted
 
 
-@given(payslips())
+stated_orders = st.builds(
+    AttachmentOrder,
+    st.sampled_from(["order 1", "order 2", "order 3"]),
+    st.sampled_from(["DEO", "AEO_priority", "AEO_non_priority"]),
+    st.dates(date(2025, 1, 1), date(2026, 3, 1)),
+    st.integers(0, 20_000),
+    st.integers(0, 40_000),
+    st.integers(0, 5_000),
+    owed_pence=st.one_of(st.none(), st.integers(1, 30_000)),
+)
+
+
+@given(payslips(), st.lists(stated_orders, max_size=3, unique_by=lambda order: order.reference))
 @settings(max_examples=300, deadline=None)
-def test_explanation_lines_sum_to_net_and_every_other_node_recomputes_down_to_facts(inp: PayslipInput) -> None:
-    trace = Trace()
+def test_explanation_lines_sum_to_net_and_every_other_node_recomputes_down_to_facts(
+    without: PayslipInput, orders: list[AttachmentOrder]
+) -> None:
+    inp, trace = replace(without, attachments=tuple(orders)), Trace()
     require_lawful(inp, calculate_payslip(inp, trace), trace)
 
 
