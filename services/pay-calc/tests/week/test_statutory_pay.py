@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -217,6 +219,21 @@ async def test_family_pay_is_paid_by_a_persons_decision_and_no_order_takes_of_it
     assert (slip["gross_gbp"], slip["attachments"][0]["deducted_gbp"]) == ("360.00", "0.00")
     words = str((await world.get(f"payslips/{slip['payslip_id']}/explanation"))["tree"])
     assert "SMP" in words
+
+
+async def test_the_submission_tells_family_pay_to_date_and_no_sick_pay(world: Any) -> None:
+    mother, sick = new_id(), new_id()
+    for worker in (mother, sick):
+        await world.profile(worker)
+        await world.tell(world.worker(worker))
+    await world.send("PUT", f"family-leaves/{new_id()}", LEAVE | {"worker_id": str(mother)})
+    await _sick(world, sick)
+    for week, to_date in ((WEEK, "360.00"), (NEXT, "720.00")):
+        await world.tell(world.cut_off(week=week))
+        run = await world.close(week)
+        answer = await world.get(f"pay-runs/{run['pay_run_id']}/fps.csv")
+        rows = list(csv.DictReader(io.StringIO(answer.text)))
+        assert sorted((row["smp_to_date"], row["sap_to_date"]) for row in rows) == [("", ""), (to_date, "")]
 
 
 async def test_records_of_a_worker_do_not_overlap(world: Any) -> None:

@@ -62,6 +62,12 @@ COLUMNS = (
     "employer_nic_to_date",
     "employee_nic_in_period",
     "employee_nic_to_date",
+    "smp_to_date",
+    "spp_to_date",
+    "sap_to_date",
+    "shpp_to_date",
+    "spbp_to_date",
+    "sncp_to_date",
 )
 
 _FORMULA = re.compile(r"^[=+\-@\t\r]")
@@ -102,8 +108,10 @@ def row(
     result: Mapping[str, Any],
     to_date: Mapping[str, int],
     nic_to_date: Mapping[str, int],
+    family_pay_to_date: Mapping[str, int],
 ) -> list[str]:
-    """One payslip's row, in the order of `COLUMNS`. To-date figures hold this payment."""
+    """One payslip's row, in the order of `COLUMNS`. To-date figures hold this payment; family pay is pence by element, sick pay is not
+    reported."""
     figures, employee = result["figures"], inputs["employee"]
     regime, code, non_cumulative = regime_and_code(employee["tax_code"])
     address: Sequence[str] = [*person["address"], "", "", "", ""]
@@ -163,5 +171,9 @@ def row(
         "employer_nic_to_date": pounds(nic_to_date["employer_pence"]),
         "employee_nic_in_period": pounds(figures["employee_nic_pence"]),
         "employee_nic_to_date": pounds(nic_to_date["employee_pence"]),
+        **{
+            f"{kind.lower()}_to_date": pounds(family_pay_to_date[kind]) if kind in family_pay_to_date else ""
+            for kind in ("SMP", "SPP", "SAP", "ShPP", "SPBP", "SNCP")
+        },
     }
     return [safe_cell(str(cells[name])) for name in COLUMNS]

@@ -233,3 +233,30 @@ async def employed_from(tx: Tx, *, agency_id: UUID, worker_id: UUID) -> date | N
     )
     row = found.first()
     return None if row is None else row.started_on
+
+
+async def family_pay_to_date(tx: Tx, *, agency_id: UUID, payslips: Sequence[Any]) -> dict[UUID, dict[str, int]]:
+    """Statutory family pay of the tax year and employment up to each of these final payslips, itself in it: pence by element. Only payslips
+    with any."""
+    found = await tx.execute(
+        """
+        SELECT now.payslip_id, line ->> 'element' AS element, sum(CAST(line ->> 'amount_pence' AS bigint)) AS pence
+        FROM payslip now
+        JOIN payslip p ON p.agency_id = now.agency_id AND p.worker_id = now.worker_id AND p.payday_on <= now.payday_on
+          AND p.payslip_id IN (SELECT w.payslip_id FROM statutory_week w
+                               WHERE w.agency_id = :agency AND w.state = 'settled' AND w.worker_id = now.worker_id)
+          AND p.result ->> 'tax_year' = now.result ->> 'tax_year'
+          AND p.inputs -> 'employee' ->> 'employment_no' = now.inputs -> 'employee' ->> 'employment_no'
+        CROSS JOIN LATERAL jsonb_array_elements(p.result -> 'lines') AS line
+        WHERE now.agency_id = :agency AND now.payslip_id = ANY(CAST(:payslips AS uuid[]))
+          AND line ->> 'kind' = 'statutory' AND line ->> 'element' <> 'SSP'
+          AND EXISTS (SELECT 1 FROM statutory_record r WHERE r.agency_id = :agency AND r.worker_id = now.worker_id AND r.kind <> 'SSP')
+        GROUP BY 1, 2
+        """,
+        agency=agency_id,
+        payslips=[row.payslip_id for row in payslips],
+    )
+    by_payslip: dict[UUID, dict[str, int]] = {}
+    for row in found:
+        by_payslip.setdefault(row.payslip_id, {})[row.element] = int(row.pence)
+    return by_payslip

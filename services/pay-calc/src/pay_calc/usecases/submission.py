@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from pay_calc.domain.fps import COLUMNS, row
-from pay_calc.store import people, slips
+from pay_calc.store import people, slips, statutory
 from pay_calc.usecases.replay import load_json
 from paybill_common.db import Tx
 
@@ -28,6 +28,7 @@ async def fps_csv(tx: Tx, *, agency_id: UUID, pay_run_id: UUID) -> str:
             tx, agency_id=agency_id, pay_run_id=pay_run_id, pay_basis="paye", after=after, most=PAGE
         )
         workers = await people.on_paper(tx, agency_id=agency_id, workers=[slip.worker_id for slip in rows])
+        family_pay = await statutory.family_pay_to_date(tx, agency_id=agency_id, payslips=rows)
         for slip in rows:
             result, inputs = load_json(slip.result), load_json(slip.inputs)
             if not result["figures"]["gross_pence"]:
@@ -42,6 +43,7 @@ async def fps_csv(tx: Tx, *, agency_id: UUID, pay_run_id: UUID) -> str:
                     result=result,
                     to_date=to_date,
                     nic_to_date=to_date["nic"],
+                    family_pay_to_date=family_pay.get(slip.payslip_id, {}),
                 )
             )
         if len(rows) < PAGE:
