@@ -18,7 +18,8 @@ BIN = Path(sys.executable).parent
 SOURCES = ["contracts/src", "libs/common/src", "libs/stack/src"]
 SOURCES += [f"services/{name}/src" for name in ("timesheet", "pay-calc", "invoicing", "compliance", "reporting")]
 FAST_TESTS = ["contracts/tests", "libs", "services", "tests/architecture"]
-SYSTEM_TESTS = ["tests/simulation", "tests/doors", "tests/e2e", "tests/faults"]
+SPREAD_TESTS = ["tests/simulation", "tests/doors"]
+ALONE_TESTS = ["tests/e2e", "tests/faults"]
 
 
 def stages() -> dict[str, list[Sequence[str]]]:
@@ -35,7 +36,10 @@ def stages() -> dict[str, list[Sequence[str]]]:
             [python, "-m", "tools.api_doc", "--check"],
         ],
         "tests": [[*pytest, "-n", "2", "--dist", "loadfile", *existing(FAST_TESTS)]],
-        "system": [[*pytest, *existing(SYSTEM_TESTS)]],
+        "system": [
+            [*pytest, "-n", "2", "--dist", "loadfile", *existing(SPREAD_TESTS)],
+            [*pytest, *existing(ALONE_TESTS)],
+        ],
         "clean": [["git", "diff", "--exit-code", "--stat"]],
     }
 

@@ -162,7 +162,9 @@ async def test_the_week_ties_out_after_every_kill_and_after_losing_the_bus(stack
         await chaos.lose_the_bus()
         for service in SERVICES:
             said = await client.post(service, "/v1/ops/outbox/republish")
-            assert (said["events"] > 0) == (service != "reporting"), "all but reporting own facts that others rebuild from"
+            assert (said["events"] > 0) == (service != "reporting"), (
+                "all but reporting own facts that others rebuild from"
+            )
         assert await _settled_weeks(stack, client, runs) == weeks
 
 
