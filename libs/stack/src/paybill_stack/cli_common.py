@@ -76,8 +76,10 @@ def facts(title: str, values: Mapping[str, Any]) -> Table:
 
 
 def rows(title: str, headers: Sequence[str], lines: Sequence[Sequence[Any]]) -> Table:
-    """A table of lines."""
-    table = Table(*headers, title=title, title_justify="left")
+    """A table of lines. An `id` is never cut, however narrow the terminal: people copy it."""
+    table = Table(title=title, title_justify="left")
+    for header in headers:
+        table.add_column(header, overflow="fold", no_wrap=header == "id")
     for line in lines:
         table.add_row(*("" if cell is None else str(cell) for cell in line))
     return table
