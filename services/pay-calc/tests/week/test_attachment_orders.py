@@ -77,7 +77,7 @@ async def test_it_is_on_the_document_on_the_bus_in_the_explanation_and_in_a_repl
     slip = await _week(world, worker, 2400)
     document, inputs = await _document(world, slip)
     [line] = [item for item in document.deductions if item.name == "Child maintenance order"]
-    assert (line.amount_gbp, line.note) == (Decimal("80.00"), "order CMS-TEST-17, 920.00 left")
+    assert (line.amount_gbp, line.note) == (Decimal("80.00"), "order CMS-TEST-17, £920.00 left")
     [told] = await world.emitted("paybill.pay.finalised.v1")
     assert told["other_deductions_gbp"] == "80.00"
     explained = await world.get(f"payslips/{slip['payslip_id']}/explanation")

@@ -83,7 +83,7 @@ async def test_it_is_on_the_document_and_in_the_replay_and_old_inputs_load_witho
     assert (printed.name, printed.amount_gbp, printed.note) == (
         "Advance repaid",
         Decimal("60.00"),
-        "ADV-TEST-1, 40.00 left",
+        "ADV-TEST-1, £40.00 left",
     )
     assert (await world.send("POST", f"pay-runs/{slip['pay_run_id']}/replay"))["agrees"] is True
     del inputs["deductions"]

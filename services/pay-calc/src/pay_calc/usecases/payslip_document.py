@@ -28,6 +28,7 @@ from pay_calc.usecases.replay import load_json
 from paybill_common.db import Tx
 from paybill_common.labels import labels_of
 from paybill_common.money import from_pence
+from paybill_common.typst_pdf import pounds
 
 _ELEMENTS = {
     "basic": "Basic",
@@ -227,7 +228,7 @@ def _recovered(taken: dict[str, Any]) -> Amount:
     return Amount(
         name=_RECOVERED.get(taken["kind"], taken["reference"]),
         amount_gbp=from_pence(taken["taken_pence"]),
-        note=None if left is None else f"{taken['reference']}, {from_pence(left)} left",
+        note=None if left is None else f"{taken['reference']}, {pounds(from_pence(left))} left",
     )
 
 
@@ -236,7 +237,7 @@ def _order(taken: dict[str, Any]) -> Amount:
     if taken["by_hand"]:
         notes.append("entered by hand")
     if taken["left_pence"] is not None:
-        notes.append(f"{from_pence(taken['left_pence'])} left")
+        notes.append(f"{pounds(from_pence(taken['left_pence']))} left")
     return Amount(name=_ORDERS[taken["kind"]], amount_gbp=from_pence(taken["deducted_pence"]), note=", ".join(notes))
 
 
