@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+import string
+from datetime import date, timedelta
 from email import message_from_bytes, policy
 from typing import Any
 from uuid import UUID
@@ -137,6 +138,18 @@ def test_a_link_expires_and_keeps_its_key(tmp_path: Any) -> None:
     with pytest.raises(BadLink, match="not one of ours"):
         LinkSigner(tmp_path / "other").read(token, now_s=1)
     assert (tmp_path / "files" / "key").stat().st_mode & 0o077 == 0
+
+
+def test_a_link_has_one_spelling(tmp_path: Any) -> None:
+    signer = LinkSigner(tmp_path / "key")
+    alphabet = string.ascii_letters + string.digits + "-_"
+    for week in range(32):
+        token = signer.sign(Link(UUID(int=1), UUID(int=2), date(2026, 4, 5) + timedelta(weeks=week)), expires_s=1000)
+        for other in (set(alphabet) | {"=", ""}) - {token[-1]}:
+            with pytest.raises(BadLink):
+                signer.read(token[:-1] + other, now_s=1)
+        with pytest.raises(BadLink):
+            signer.read(token + "=", now_s=1)
 
 
 async def test_a_hold_is_shown_where_hours_are_entered(house: Any, clock: ManualClock) -> None:
