@@ -106,6 +106,18 @@ async def test_only_the_issuers_own_yes_makes_an_operator_of_every_agency(keys: 
     assert not (await verifier.verify(keys.token(AGENCY))).every_agency
 
 
+@pytest.mark.parametrize(
+    ("door", "answer"),
+    [("/v1/ops/consumer/resume", {"was_stopped": False}), ("/v1/ops/outbox/republish", {"events": 0})],
+)
+async def test_what_touches_every_agency_is_for_who_runs_the_instance(
+    client: httpx.AsyncClient, keys: Keys, door: str, answer: dict[str, Any]
+) -> None:
+    refused = await client.post(door, headers=keys.headers(AGENCY))
+    assert (refused.status_code, refused.json()["code"]) == (403, "whole_instance_only")
+    assert (await client.post(door, headers=keys.headers(AGENCY, every_agency=True))).json() == answer
+
+
 class TestReplicas:
     async def _worker(self, runtime: Runtime) -> Worker:
         made = Worker(runtime)

@@ -139,7 +139,8 @@ async def discard_dead_letter(
 
 @router.post("/consumer/resume")
 async def resume_consumer(request: Request, principal: Principal = require("ops:admin")) -> ResumeOut:
-    """Let a consumer that stopped after too many dead letters read again."""
+    """Let a consumer that stopped after too many dead letters read again. It reads for all agencies: only who runs the whole instance may."""
+    _runs_the_instance(principal)
     async with _worker(request) as tx:
         was = await dead_letters.resume_consumer(tx, consumer=_subscription(request).consumer)
     return ResumeOut(was_stopped=was)
@@ -173,9 +174,20 @@ async def consumer_state(request: Request, principal: Principal = require("ops:a
 
 @router.post("/outbox/republish")
 async def republish_outbox(request: Request, principal: Principal = require("ops:admin")) -> RepublishOut:
-    """Publish every kept event again under its own id: how a lost bus is rebuilt."""
+    """Publish every kept event again under its own id: how a lost bus is rebuilt. Only who runs the whole instance may."""
+    _runs_the_instance(principal)
     async with _worker(request) as tx:
         return RepublishOut(events=await outbox.republish_all(tx.session))
+
+
+def _runs_the_instance(principal: Principal) -> None:
+    if not principal.every_agency:
+        raise Problem(
+            403,
+            "whole_instance_only",
+            "This touches every agency of the instance, and your token is for some of them.",
+            hint="Ask who runs the instance: it takes a token for every agency, with the scope ops:admin.",
+        )
 
 
 def _worker(request: Request):  # type: ignore[no-untyped-def]
