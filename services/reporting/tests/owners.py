@@ -77,6 +77,8 @@ class Owners:
             "state": "agrees", "due_at": "2026-04-07T02:00:00Z", "checked_at": "2026-04-07T02:00:07Z", "runs": 3, "agrees": 2,
             "differs": 0, "not_available": 0, "waiting": 1, "items": [],
         }  # fmt: skip
+        self.stopped: set[str] = set()
+        """Services whose consumer has stopped."""
         self.letter: dict[str, Any] = {}
         """What is different about the one dead letter."""
 
@@ -110,7 +112,7 @@ class Owners:
             dead = 1 if service == "pay-calc" else 0
             return {
                 "consumer": service,
-                "stopped": False,
+                "stopped": service in self.stopped,
                 "lag": {"invoicing": 12, "compliance": None}.get(service, 0),
                 "replicas": [
                     {

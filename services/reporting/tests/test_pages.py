@@ -295,6 +295,14 @@ class TestCommands:
         assert re.search(r"pay-calc-2.*?Silent for 95 s", row, re.DOTALL)
         assert "unknown" in text[text.index('id="service-compliance"') : text.index("compliance-1")]
 
+    async def test_only_who_runs_the_instance_is_offered_to_resume(self, site: Site) -> None:
+        site.owners.stopped.add("compliance")
+        for person, offered in (("bea", True), ("pat", False)):
+            async with site.sign_in(person) as browser:
+                text = (await browser.get("/system")).text
+            assert "Consumer stopped" in text
+            assert (">Resume</button>" in text, "Who runs the instance resumes it" in text) == (offered, not offered)
+
     async def test_a_record_that_nobody_can_read_is_shown_harmless(self, site: Site) -> None:
         site.owners.letter = {"agency_id": None, "event_type": "unreadable", "payload": r"<script>\x00", "waiting": 0}
         async with site.sign_in("bea") as browser:

@@ -139,7 +139,7 @@ async def discard_dead_letter(
 
 @router.post("/consumer/resume")
 async def resume_consumer(request: Request, principal: Principal = require("ops:admin")) -> ResumeOut:
-    """Let a consumer that stopped after too many dead letters read again. It reads for all agencies: only who runs the whole instance may."""
+    """Let a consumer that stopped after too many dead letters read again, for all agencies: only who runs the whole instance may."""
     _runs_the_instance(principal)
     async with _worker(request) as tx:
         was = await dead_letters.resume_consumer(tx, consumer=_subscription(request).consumer)

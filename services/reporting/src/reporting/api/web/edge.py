@@ -203,7 +203,13 @@ async def system_page(request: Request) -> Response:
             for letter in (found if isinstance(found, list) else [])
         ]
     return await page(
-        request, who, "system.html", services=services, letters=letters, replays=await _replays(forward, who)
+        request,
+        who,
+        "system.html",
+        services=services,
+        letters=letters,
+        replays=await _replays(forward, who),
+        runs_instance=who.principal.every_agency,
     )
 
 
