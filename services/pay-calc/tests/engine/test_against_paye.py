@@ -10,13 +10,12 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from fractions import Fraction
 from typing import Any
 
+import paye.paye as other
 import pytest
 
 from pay_calc.domain.engine.income_tax import free_pay_period_1, tax_for_payment
 from pay_calc.domain.engine.tax_code import parse_tax_code
 from pay_calc.rates import parameters_for_year
-
-other = pytest.importorskip("paye.paye", reason="paye is a development dependency of this repository")
 
 PARAMETERS = parameters_for_year("2026-27")
 CONSTANTS: dict[str, Any] = {

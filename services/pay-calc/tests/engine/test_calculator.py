@@ -250,6 +250,14 @@ def test_a_list_has_a_limit() -> None:
     assert "result" in ask("paye_sequence", {"frequency": "weekly", "steps": steps[:400]})
 
 
+@pytest.mark.parametrize("frequency", ["weekly", "fortnightly", "four_weekly", "monthly"])
+@pytest.mark.parametrize("year", ["2025-26", "2026-27"])
+def test_letter_x_reports_no_earnings_columns(frequency: str, year: str) -> None:
+    """Under 16, or no liability at all: the FPS of letter X has noughts in every National Insurance field."""
+    result = ask("nic", {"frequency": frequency, "letter": "X", "niable_pay": "5000.00"}, year)["result"]
+    assert set(result.values()) == {"0.00"}
+
+
 OPTIONAL = {
     ("paye", "previous_taxable_pay"), ("paye", "previous_tax"), ("director_nic", "pro_rata_weeks"),
     ("director_nic", "employee_paid_to_date"), ("director_nic", "employer_paid_to_date"), ("payslip", "student_loan_plan"),

@@ -48,6 +48,32 @@ def test_each_number_has_a_source_beside_it(path: Path) -> None:
     assert [name for name in unsourced if not name.endswith((".tax_year", ".version"))] == []
 
 
+@pytest.mark.parametrize(
+    ("starts_on", "adult", "aged_18_to_20", "under_18", "apprentice", "accommodation_day"),
+    [
+        (date(2025, 3, 31), 1144, 860, 640, 640, 999),
+        (date(2025, 4, 1), 1221, 1000, 755, 755, 1066),
+        (date(2026, 3, 31), 1221, 1000, 755, 755, 1066),
+        (date(2026, 4, 1), 1271, 1085, 800, 800, 1110),
+    ],
+)
+def test_the_minimum_wage_of_a_period_is_that_of_its_first_day(
+    starts_on: date, adult: int, aged_18_to_20: int, under_18: int, apprentice: int, accommodation_day: int
+) -> None:
+    """Pence an hour, and the accommodation offset a day: GOV.UK, National Minimum Wage and National Living Wage rates."""
+    found = rates.minimum_wage_book().at(starts_on)
+    assert found is not None
+    assert (found.adult, found.aged_18_to_20, found.under_18, found.apprentice, found.accommodation_day) == (
+        adult, aged_18_to_20, under_18, apprentice, accommodation_day,
+    )  # fmt: skip
+
+
+def test_the_minimum_wage_beyond_the_known_years_is_not_guessed() -> None:
+    assert rates.minimum_wage_book().at(date(2027, 3, 31)) is not None
+    assert rates.minimum_wage_book().at(date(2027, 4, 1)) is None
+    assert rates.minimum_wage_book().at(date(2024, 3, 31)) is None
+
+
 def test_a_date_outside_the_known_years_names_the_missing_year() -> None:
     assert rates.parameters_on(date(2026, 4, 5)).tax_year == "2025-26"
     assert rates.parameters_on(date(2026, 4, 6)).tax_year == "2026-27"
