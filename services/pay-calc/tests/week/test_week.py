@@ -113,6 +113,38 @@ async def test_a_run_closes_only_on_equal_totals_or_by_name(world: Any) -> None:
     assert (await world.emitted("paybill.pay_run.closed.v1"))[0]["difference_accepted"] is True
 
 
+async def test_weeks_close_in_the_order_of_their_paydays(world: Any) -> None:
+    """Worked before the first, the second week would get both weeks' free pay, and the first none."""
+    worker = new_id()
+    await world.profile(worker, tax_code="1257L")
+    first = world.sheet(worker, ("basic", 2400, "15.00"))
+    second = world.sheet(worker, ("basic", 2400, "15.00"), week_ending=NEXT)
+    await world.tell(first.approved(), first.cleared(), second.approved(), second.cleared())
+    await world.tell(world.cut_off(first), world.cut_off(second, week=NEXT))
+    refused = await world.close(NEXT, status=409)
+    assert refused["code"] == "earlier_week_open"
+    assert "the week ending 2026-04-05" in refused["detail"]
+    await world.close()
+    await world.close(NEXT)
+    slips = (await world.get("payslips", params={"worker_id": str(worker)}))["items"]
+    taxes = [(await world.get(f"payslips/{slip['payslip_id']}"))["figures"]["tax_gbp"] for slip in slips]
+    assert taxes == ["86.20", "86.00"]
+
+
+async def test_no_period_opens_again_behind_a_closed_one(world: Any) -> None:
+    """Hours of a week that never had a run, approved after a later one closed, are late pay of the week after it."""
+    await world.send("PUT", "pay-calendar", {"payday_days_after": 5, "late_pay": "with_current_pay"})
+    worker = new_id()
+    await world.profile(worker)
+    second = world.sheet(worker, ("basic", 600, "15.00"), week_ending=NEXT)
+    await world.tell(second.approved(), second.cleared(), world.cut_off(second, week=NEXT))
+    await world.close(NEXT)
+    first = world.sheet(worker, ("basic", 600, "15.00"))
+    await world.tell(first.approved(), first.cleared())
+    [draft] = (await world.get("payslips", params={"worker_id": str(worker), "state": "draft"}))["items"]
+    assert (draft["period_to"], draft["payday_on"]) == ("2026-04-20", "2026-04-24")
+
+
 async def test_closing_twice_gives_the_same_run_and_one_of_each_event(world: Any) -> None:
     sheets = [world.sheet(new_id(), ("basic", 600 + n, "15.00")) for n in range(5)]
     for sheet in sheets:

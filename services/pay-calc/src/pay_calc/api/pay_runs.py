@@ -273,6 +273,12 @@ async def close(
         raise conflict(
             "week_not_cut_off", f"{error}.", hint="Cut the week off in the timesheet service, then close."
         ) from error
+    except close_run.EarlierWeekOpen as error:
+        raise conflict(
+            "earlier_week_open",
+            f"{error}.",
+            hint="Close that week first: tax of a year is worked in the order of its paydays.",
+        ) from error
     except close_run.AnotherRunCloses as error:
         raise conflict("another_run_closes", f"{error}.") from error
     except close_run.TotalsDiffer as error:

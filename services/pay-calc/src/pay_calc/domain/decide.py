@@ -1,7 +1,7 @@
 """Which approved timesheet is paid in which period and slip, and why one is not. Pure: facts of one worker in, slips out.
 
-A version belongs to its own week's period while that is open for the worker, and to the next open one after. While a run closes over a
-worker it pays what was known at its cut-off; later versions wait and correct it in the next period.
+A version belongs to its own week's period while that is open for the worker, and to the one after the last closed one from then on. While a
+run closes over a worker it pays what was known at its cut-off; later versions wait and correct it in the next period.
 """
 
 from __future__ import annotations
@@ -208,10 +208,10 @@ def _assigned(worker: Worker, agency: Agency) -> list[tuple[Version, date]]:
 
 
 def _first_open(week_ending: date, shut: frozenset[date]) -> date:
+    """The week's own period, or the one after the last that is shut: tax is worked in the order of paydays, so no period opens again
+    behind a closed one, even if it never had a run."""
     period_to = period_to_of(week_ending)
-    while period_to in shut:
-        period_to += WEEK
-    return period_to
+    return max(period_to, max(shut) + WEEK) if shut else period_to
 
 
 def _reasons(worker: Worker, agency: Agency, version: Version, *, late: bool) -> tuple[Reason, ...]:

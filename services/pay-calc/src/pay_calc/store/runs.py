@@ -35,6 +35,20 @@ async def closing_of(tx: Tx, *, agency_id: UUID) -> Any | None:
     return found.first()
 
 
+async def earliest_payable(tx: Tx, *, agency_id: UUID, before: date) -> Any | None:
+    """The first period before this one with drafts that pay something (`period_to`, `slips`), or None."""
+    found = await tx.execute(
+        """
+        SELECT period_to, count(*) AS slips FROM payslip
+        WHERE agency_id = :agency AND period_to < :before AND state = 'draft' AND result IS NOT NULL
+        GROUP BY period_to ORDER BY period_to LIMIT 1
+        """,
+        agency=agency_id,
+        before=before,
+    )
+    return found.first()
+
+
 async def stalled(tx: Tx, *, after_s: int) -> list[tuple[UUID, UUID]]:
     """(agency, run) of runs that are closing and that nobody has moved for a while, by the real clock."""
     found = await tx.execute(

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from pay_calc.domain.decide import totals_of
-from pay_calc.domain.pay_dates import banking_day_at_or_before, payday_of, period_to_of
+from pay_calc.domain.pay_dates import DAY, banking_day_at_or_before, payday_of, period_to_of
 from pay_calc.domain.statutory import StatutoryPay
 from pay_calc.rates import parameters_on
 from pay_calc.store import facts, runs, slips, standing, statutory
@@ -35,6 +35,10 @@ class WeekNotCutOff(Exception):
 
 class AnotherRunCloses(Exception):
     """Another pay run of the agency is being closed; only one closes at a time."""
+
+
+class EarlierWeekOpen(Exception):
+    """An earlier week has pay that no run has closed: tax to date would be worked in the wrong order."""
 
 
 @dataclass
@@ -67,8 +71,8 @@ async def open_run(
     by: str,
     external_id: str | None = None,
 ) -> UUID:
-    """Start to close a week, or find the run that did. Raises WeekNotCutOff, TotalsDiffer, AnotherRunCloses, EngineError (no
-    statutory figures or bank holidays for the payday)."""
+    """Start to close a week, or find the run that did. Raises WeekNotCutOff, EarlierWeekOpen, TotalsDiffer, AnotherRunCloses, EngineError
+    (no statutory figures or bank holidays for the payday)."""
     await facts.own_agency(tx, agency_id)
     period_to = period_to_of(week_ending)
     known = await runs.by_period(tx, agency_id=agency_id, period_to=period_to)
@@ -76,6 +80,11 @@ async def open_run(
         return UUID(str(known.pay_run_id))
     if await runs.closing_of(tx, agency_id=agency_id) is not None:
         raise AnotherRunCloses(f"another pay run of agency {agency_id} is closing; wait until it is closed")
+    earlier = await runs.earliest_payable(tx, agency_id=agency_id, before=period_to)
+    if earlier is not None:
+        raise EarlierWeekOpen(
+            f"{earlier.slips} payslips and self-bills of the week ending {earlier.period_to - DAY} wait for their own pay run"
+        )
     control = await facts.control_totals(tx, agency_id=agency_id, week_ending=week_ending)
     if control is None:
         raise WeekNotCutOff(f"the week ending {week_ending} has not been cut off: its control totals have not arrived")
