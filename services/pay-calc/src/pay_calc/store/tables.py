@@ -66,6 +66,9 @@ pay_profile = Table(
     Column("postgrad_loan", Boolean, nullable=False, server_default=false()),
     Column("pension", JSONB),
     Column("apprentice", Boolean, nullable=False, server_default=false()),
+    Column("apprenticeship_started_on", Date),
+    Column("accommodation", JSONB),
+    Column("payrolled_benefits", JSONB, nullable=False, server_default=_EMPTY_LIST),
     Column("director", Boolean, nullable=False, server_default=false()),
     Column("director_method", Text),
     Column("director_appointed_on", Date),
@@ -494,6 +497,7 @@ year_to_date = Table(
     Column("tax_year", Text, nullable=False),
     Column("employment_no", Integer, nullable=False),
     *(Column(name, BigInteger, nullable=False) for name in _SUMS),
+    Column("payrolled_benefits_pence", BigInteger, nullable=False, server_default=_NOUGHT),
     PrimaryKeyConstraint("agency_id", "worker_id", "tax_year", "employment_no"),
     comment="This employment only; previous employment stays on the pay profile.",
 )
