@@ -18,6 +18,7 @@ from pay_calc.domain.engine.calendar import tax_week
 from pay_calc.domain.engine.directors import weeks_from_appointment
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.pay_dates import DAY, WEEK, payday_of, period_to_of
+from pay_calc.domain.profile_terms import benefits_due, in_first_year
 from pay_calc.domain.profiles import Directorship, Profile, code_with_basis
 from pay_calc.domain.slips import SUPPLIED, Charge, Employee, SlipInput, SlipResult, reversal_of
 from pay_calc.domain.standing import Attachment, Deduction, Order, Recovery
@@ -63,6 +64,7 @@ class PaidCharge:
 class ToDate:
     taxable_pence: int = 0
     tax_pence: int = 0
+    benefits_pence: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,7 +319,7 @@ def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[da
             found for order in worker.orders if (found := order.on(slip.payday_on, slip.period_to - DAY)) is not None
         )
         deductions = tuple(taken for each in worker.deductions if (taken := each.on(slip.payday_on)) is not None)
-        employee = _employee(worker.profile, worker, slip.payday_on, tax_year_of)
+        employee = _employee(worker.profile, worker, slip, tax_year_of)
     return SlipInput(
         pay_basis=slip.pay_basis,  # type: ignore[arg-type]  # the four bases of the contract
         payee_id=None if slip.payee_id is None else str(slip.payee_id),
@@ -333,10 +335,12 @@ def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[da
     )
 
 
-def _employee(profile: Profile, worker: Worker, payday_on: date, tax_year_of: Callable[[date], str]) -> Employee:
+def _employee(profile: Profile, worker: Worker, slip: Slip, tax_year_of: Callable[[date], str]) -> Employee:
+    payday_on, period_from = slip.payday_on, slip.period_to - WEEK
     tax_year = tax_year_of(payday_on)
     before = worker.to_date.get((tax_year, profile.employment_no), ToDate())
     moved = profile.previous_tax_year == tax_year
+    taxed_benefits = sum(sums.benefits_pence for (year, _), sums in worker.to_date.items() if year == tax_year)
     return Employee(
         tax_code=code_with_basis(profile.tax_code, profile.tax_basis),
         ni_letter=profile.ni_letter,
@@ -353,6 +357,13 @@ def _employee(profile: Profile, worker: Worker, payday_on: date, tax_year_of: Ca
         director=None
         if profile.directorship is None
         else _director(profile, profile.directorship, worker.history, payday_on, tax_year_of),
+        apprenticeship_first_year=in_first_year(profile.apprenticeship_started_on, period_from)
+        if profile.apprentice
+        else None,
+        accommodation=None
+        if profile.accommodation is None
+        else profile.accommodation.in_period(period_from, slip.period_to),
+        benefits=benefits_due(profile.benefits, payday_on, taxed_benefits, tax_year_of),
     )
 
 

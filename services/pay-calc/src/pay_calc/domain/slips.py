@@ -7,7 +7,7 @@ the stored result to the penny, years later.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pay_calc.domain.engine import ENGINE_VERSION
 from pay_calc.domain.engine.attachment_tables import AttachmentBook
 from pay_calc.domain.engine.deductions import payslip_with_recovery
+from pay_calc.domain.engine.minimum_wage import Accommodation
 from pay_calc.domain.engine.parameters import MinimumWageBook, YearBook
 from pay_calc.domain.engine.payslip import (
     DirectorTerms,
@@ -28,6 +29,7 @@ from pay_calc.domain.engine.payslip import (
     pay_lines_of,
 )
 from pay_calc.domain.engine.trace import Node, Trace
+from pay_calc.domain.profile_terms import benefits_pence, explain_benefits
 from pay_calc.domain.shares import largest_remainder
 from pay_calc.domain.standing import Attachment, Recovery, attachment_of, recovery_of
 from pay_calc.domain.statutory import StatutoryPay, explained, statutory_of
@@ -142,7 +144,10 @@ def reversal_of(paid: Charge, *, paid_pence: int, rounding_pence: int) -> Charge
 
 @dataclass(frozen=True, slots=True)
 class Employee:
-    """What the tax calculation needs of a worker. To-date figures are this employment's, this tax year, before this payment."""
+    """What the tax calculation needs of a worker. To-date figures are this employment's, this tax year, before this payment.
+
+    As in `SlipInput`, what few workers have is in the JSON only where there is any.
+    """
 
     tax_code: str
     ni_letter: str
@@ -158,6 +163,10 @@ class Employee:
     tax_to_date_pence: int = 0
     director: Mapping[str, Any] | None = None
     """The fields of `DirectorTerms`; None: not a director. Slips finalised before directors were paid do not name it."""
+    apprenticeship_first_year: bool | None = None
+    accommodation: Accommodation | None = None
+    benefits: Mapping[str, Any] | None = None
+    """Payrolled benefits, as `profile_terms.benefits_due` gives them."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -174,12 +183,22 @@ class Employee:
             "pay_to_date_pence": self.pay_to_date_pence,
             "tax_to_date_pence": self.tax_to_date_pence,
             "director": None if self.director is None else dict(self.director),
+            **(
+                {}
+                if self.apprenticeship_first_year is None
+                else {"apprenticeship_first_year": self.apprenticeship_first_year}
+            ),
+            **({} if self.accommodation is None else {"accommodation": asdict(self.accommodation)}),
+            **({} if self.benefits is None else {"benefits": dict(self.benefits)}),
         }
 
 
 def employee_of(raw: Mapping[str, Any]) -> Employee:
     """An employee as `Employee.as_json` wrote it."""
-    return Employee(**{**raw, "birth_on": date.fromisoformat(raw["birth_on"]) if raw["birth_on"] else None})
+    facts = {**raw, "birth_on": date.fromisoformat(raw["birth_on"]) if raw["birth_on"] else None}
+    if "accommodation" in raw:
+        facts["accommodation"] = Accommodation(**raw["accommodation"])
+    return Employee(**facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +274,8 @@ FIGURES = (
     "pay_to_date_pence",
     "tax_to_date_pence",
 )
+BENEFITS = "payrolled_benefits_pence"
+"""A further figure of payslips with payrolled benefits: the part of taxable pay that is not paid in money."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,10 +379,15 @@ def _paye(
         apprenticeship_levy=inp.levy_payer,
         attachments=tuple(each.order for each in inp.attachments),
         attachment_book=tables,
+        payrolled_benefits_pence=benefits_pence(employee.benefits),
+        apprenticeship_first_year=employee.apprenticeship_first_year,
+        accommodation=employee.accommodation,
     )
     result, recovered = _with_recovery(given, inp, trace)
     figures = {name: getattr(result, name) for name in FIGURES}
     figures["other_deductions_pence"] += result.attachments_pence
+    if employee.benefits is not None:
+        figures[BENEFITS] = given.payrolled_benefits_pence
     if result.gross_pence == 0:
         if trace is not None:
             _expenses_alone(trace, result.expenses_pence)
@@ -378,6 +404,8 @@ def _paye(
     shown, shares = _shares(inp.charges, work_lines)
     if trace is not None and inp.statutory:
         _explain_statutory(inp, result, years, trace)
+    if trace is not None and employee.benefits is not None:
+        explain_benefits(employee.benefits, trace)
     return SlipResult(
         figures=figures,
         lines=shown + _statutory_shown(inp, result),

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from pay_calc.domain.decide import AWAITING, Agency, Closing, PaidCharge, PaidSlip, ToDate, Version, Worker
+from pay_calc.domain.profile_terms import Benefit, Provided
 from pay_calc.domain.profiles import Directorship, Profile
 from pay_calc.domain.slips import Charge, charge_of
 from pay_calc.store import standing, statutory
@@ -390,7 +391,8 @@ async def _load_people(tx: Tx, params: dict[str, Any], workers: dict[Key, Worker
     profiles = await tx.execute(
         f"""
         SELECT p.agency_id, p.worker_id, p.tax_code, p.tax_basis, p.ni_letter, p.birth_on, p.student_loan_plan, p.postgrad_loan,
-               p.pension, p.apprentice, p.director, p.director_method, p.director_appointed_on, p.director_settle_on,
+               p.pension, p.apprentice, p.apprenticeship_started_on, p.accommodation, p.payrolled_benefits,
+               p.director, p.director_method, p.director_appointed_on, p.director_settle_on,
                p.attachment_of_earnings, p.previous_tax_year, p.previous_pay_gbp, p.previous_tax_gbp, p.employment_no,
                p.sort_code IS NOT NULL AS has_bank
         FROM pay_profile p WHERE {_AMONG.format(t="p")}
@@ -420,10 +422,13 @@ async def _load_people(tx: Tx, params: dict[str, Any], workers: dict[Key, Worker
             directorship=Directorship(row.director_method, row.director_appointed_on, row.director_settle_on)
             if row.director and row.director_method is not None
             else None,
+            apprenticeship_started_on=row.apprenticeship_started_on,
+            accommodation=None if row.accommodation is None else Provided(**_dated(_json(row.accommodation))),
+            benefits=tuple(Benefit(**_dated(raw)) for raw in _json(row.payrolled_benefits)),
         )
     sums = await tx.execute(
         f"""
-        SELECT y.agency_id, y.worker_id, y.tax_year, y.employment_no, y.taxable_pence, y.tax_pence
+        SELECT y.agency_id, y.worker_id, y.tax_year, y.employment_no, y.taxable_pence, y.tax_pence, y.payrolled_benefits_pence
         FROM year_to_date y WHERE {_AMONG.format(t="y")}
         """,  # noqa: S608  constant text
         **params,
@@ -431,7 +436,9 @@ async def _load_people(tx: Tx, params: dict[str, Any], workers: dict[Key, Worker
     for row in sums:
         owner = workers.get((row.agency_id, row.worker_id))
         if owner is not None:
-            owner.to_date[row.tax_year, row.employment_no] = ToDate(row.taxable_pence, row.tax_pence)
+            owner.to_date[row.tax_year, row.employment_no] = ToDate(
+                row.taxable_pence, row.tax_pence, row.payrolled_benefits_pence
+            )
     wanted = {
         (worker.agency_id, version.payee_id)
         for worker in workers.values()
@@ -575,3 +582,13 @@ def charge_json(charges: Sequence[Charge]) -> str:
 
 def _json(raw: Any) -> Any:
     return json.loads(raw) if isinstance(raw, str) else raw
+
+
+def _dated(raw: dict[str, Any]) -> dict[str, Any]:
+    """Stored terms with the days they hold from and to as dates."""
+    ends_on = raw["ends_on"]
+    return {
+        **raw,
+        "starts_on": date.fromisoformat(raw["starts_on"]),
+        "ends_on": None if ends_on is None else date.fromisoformat(ends_on),
+    }

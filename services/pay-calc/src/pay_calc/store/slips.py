@@ -218,6 +218,7 @@ SUMS = (
     "employee_pension_pence",
     "employer_pension_pence",
     "net_pence",
+    "payrolled_benefits_pence",
 )
 NIC_SUMS = ("niable_pence", "at_lel_pence", "lel_to_pt_pence", "pt_to_uel_pence", "employee_pence", "employer_pence")
 

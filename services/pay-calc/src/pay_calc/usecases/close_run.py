@@ -248,7 +248,7 @@ def _to_date(worker_id: UUID, draft: Drafted) -> list[slips.ToDateRow]:
             tax_year=result.tax_year,
             employment_no=employee.employment_no,
             letter=result.ni_letter,
-            sums={name: figures[name] for name in slips.SUMS},
+            sums={name: figures.get(name, 0) for name in slips.SUMS},
             nic={
                 "niable_pence": figures["niable_pence"],
                 "at_lel_pence": at_lel,
