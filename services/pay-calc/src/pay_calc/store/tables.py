@@ -127,6 +127,23 @@ employer = Table(
     Column("updated_by", Text, nullable=False),
 )
 
+employer_year = Table(
+    "employer_year",
+    metadata,
+    Column("agency_id", Uuid, nullable=False),
+    Column("tax_year", Text, nullable=False),
+    Column("employment_allowance", Boolean, nullable=False),
+    Column("allowance_used_elsewhere_pence", BigInteger, nullable=False),
+    Column("levy_share_bp", Integer, nullable=False),
+    Column("class_1_last_year_pence", BigInteger),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("updated_by", Text, nullable=False),
+    PrimaryKeyConstraint("agency_id", "tax_year"),
+    CheckConstraint("levy_share_bp BETWEEN 0 AND 10000", name="levy_share"),
+    CheckConstraint("least(allowance_used_elsewhere_pence, class_1_last_year_pence) >= 0", name="not_negative"),
+    comment="What a person decided for a tax year: Employment Allowance, shares among connected employers, Class 1 of the year before.",
+)
+
 pay_calendar = Table(
     "pay_calendar",
     metadata,
@@ -584,6 +601,7 @@ TENANT_TABLES = (
     "pay_profile",
     "payee",
     "employer",
+    "employer_year",
     "pay_calendar",
     "attachment_order",
     "attachment_amount",
