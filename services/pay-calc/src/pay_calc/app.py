@@ -7,6 +7,7 @@ from pay_calc.api import (
     attachments,
     calculations,
     deductions,
+    employer_years,
     pay_runs,
     payment_files,
     payslips,
@@ -31,6 +32,7 @@ SPEC = ServiceSpec(
     subscription=lambda _runtime: SUBSCRIPTION,
     routers=(
         profiles.router,
+        employer_years.router,
         attachments.router,
         deductions.router,
         statutory.router,
