@@ -98,6 +98,56 @@ async def test_a_director_under_the_alternative_method_settles_the_year_at_its_l
     assert second["year_to_date"]["nic"]["employee_gbp"] == "274.40"
 
 
+async def test_a_director_who_turns_21_is_paid_on_the_year_letter_by_letter(world: Any) -> None:
+    worker = new_id()
+    terms = {"method": "standard", "appointed_on": "2020-06-01", "settle_on": None}
+    # 21 between the paydays of 10 and 17 April: M, then A.
+    await world.profile(worker, ni_letter="M", birth_on="2005-04-15", director=True, directorship=terms)
+    first = await _paid_week(world, worker, ("basic", 2400, "250.00"), week=date(2026, 4, 5))
+    assert (first["ni_letter"], first["figures"]["employee_nic_gbp"]) == ("M", "0.00")
+    assert first["figures"]["employer_nic_gbp"] == "0.00"
+    second = await _paid_week(world, worker, ("basic", 2400, "500.00"), week=NEXT)
+    # M fills the year's bands to 10,000, A from there to 30,000: 8 % of 17,430, 15 % of 20,000.
+    assert (second["ni_letter"], second["figures"]["employee_nic_gbp"]) == ("A", "1394.40")
+    assert second["figures"]["employer_nic_gbp"] == "3000.00"
+    year = second["year_to_date"]
+    assert (year["nic"]["letter"], year["nic"]["niable_gbp"]) == ("A", "20000.00")
+    [other] = year["nic_other_letters"]
+    assert (other["letter"], other["niable_gbp"], other["at_lel_gbp"]) == ("M", "10000.00", "6708.00")
+    run = second["pay_run_id"]
+    assert (await world.send("POST", f"pay-runs/{run}/replay"))["agrees"] is True
+    paid, of_m = csv.DictReader(io.StringIO((await world.get(f"pay-runs/{run}/fps.csv")).text))
+    assert (paid["ni_letter"], paid["nic_gross_in_period"], paid["employer_nic_to_date"]) == (
+        "A",
+        "20000.00",
+        "3000.00",
+    )
+    assert (of_m["ni_letter"], of_m["nic_gross_to_date"], of_m["taxable_pay"]) == ("M", "10000.00", "")
+    assert of_m["pay_id"] == paid["pay_id"]
+    told = await world.get(f"payslips/{second['payslip_id']}/explanation")
+    assert told["agrees"] is True
+    assert "letter by letter, in HMRC's order of bands" in str(told["tree"])
+
+
+async def test_a_letter_of_before_that_owes_less_gives_it_back(world: Any) -> None:
+    worker = new_id()
+    terms = {"method": "standard", "appointed_on": "2020-06-01", "settle_on": None}
+    # Deferred on 30,000: 2 % of 17,430. Then 30,000 under A, which takes the lower bands from J.
+    await world.profile(worker, ni_letter="J", director=True, directorship=terms)
+    first = await _paid_week(world, worker, ("basic", 2400, "750.00"), week=date(2026, 4, 5))
+    assert first["figures"]["employee_nic_gbp"] == "348.60"
+    await world.profile(worker, ni_letter="A", director=True, directorship=terms)
+    second = await _paid_week(world, worker, ("basic", 2400, "750.00"), week=NEXT)
+    # A: 8 % of 17,430. J: 2 % of 30,000, less 348.60.
+    assert second["figures"]["employee_nic_gbp"] == "1645.80"
+    [of_j] = second["year_to_date"]["nic_other_letters"]
+    assert (of_j["letter"], of_j["employee_gbp"], of_j["pt_to_uel_gbp"]) == ("J", "600.00", "20270.00")
+    third = await _paid_week(world, worker, ("basic", 2400, "75.00"), week=date(2026, 4, 19))
+    # A: 8 % of 3,000 more. J still has 30,000, wherever it lies: 2 %.
+    assert third["figures"]["employee_nic_gbp"] == "240.00"
+    assert (await world.send("POST", f"pay-runs/{third['pay_run_id']}/replay"))["agrees"] is True
+
+
 async def test_a_director_without_terms_waits_by_name(world: Any) -> None:
     worker = new_id()
     stored = await world.profile(worker, director=True)

@@ -420,6 +420,8 @@ def _year(to_date: dict[str, Any]) -> dict[str, Any]:
     for name, value in to_date.items():
         if name == "nic":
             shown["nic"] = _year(value)
+        elif name == "nic_other_letters":
+            shown[name] = [_year(each) for each in value]
         elif name.endswith("_pence"):
             shown[_gbp(name)] = str(_pounds(value))
         else:

@@ -324,7 +324,10 @@ class EmployerOut(EmployerIn):
 
 class CalendarIn(BaseModel):
     """When weeks are paid. `late_pay` is what the contract says of a week that comes after its run: no default, because the law's
-    answer depends on it; without it a late PAYE week is held."""
+    answer depends on it; without it a late PAYE week is held. with_current_pay: nothing was owed before the timesheet; it is part of this
+    payday's pay. usual_payday: it was owed on its own payday; National Insurance, loans and pension are worked out for that payday, with
+    what was charged for it before, or, where that was in an earlier tax year, on it alone at this year's rates. Tax follows payment under
+    both, and both pay on one payslip."""
 
     model_config = ConfigDict(extra="forbid")
 

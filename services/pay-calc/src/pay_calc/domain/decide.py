@@ -17,6 +17,8 @@ from uuid import UUID
 from pay_calc.domain.engine.calendar import tax_week
 from pay_calc.domain.engine.directors import weeks_from_appointment
 from pay_calc.domain.engine.errors import EngineError
+from pay_calc.domain.engine.nic import letter_by_age
+from pay_calc.domain.late_weeks import Charged, LateWeek, Terms, late_week, weeks_apart
 from pay_calc.domain.pay_dates import DAY, WEEK, payday_of, period_to_of
 from pay_calc.domain.profile_terms import benefits_due, in_first_year
 from pay_calc.domain.profiles import Directorship, Profile, code_with_basis
@@ -69,7 +71,7 @@ class ToDate:
 
 @dataclass(frozen=True, slots=True)
 class PaidSlip:
-    """What a finalised payslip says of National Insurance, pence."""
+    """What a finalised payslip says of National Insurance, pence, under one letter: a payslip that moved several gives one each."""
 
     payday_on: date
     employment_no: int
@@ -77,6 +79,30 @@ class PaidSlip:
     niable_pence: int
     employee_nic_pence: int
     employer_nic_pence: int
+
+
+def paid_slips_of(payday_on: date, inputs: Mapping[str, Any], result: Mapping[str, Any]) -> list[PaidSlip]:
+    """The stored inputs and result of a finalised payslip by letter."""
+    figures, employment_no = result["figures"], inputs["employee"]["employment_no"]
+    parts = result.get("nic_parts") or [
+        {
+            "letter": result["ni_letter"],
+            "niable_pence": figures["niable_pence"],
+            "employee_pence": figures["employee_nic_pence"],
+            "employer_pence": figures["employer_nic_pence"],
+        }
+    ]
+    return [
+        PaidSlip(
+            payday_on,
+            employment_no,
+            part["letter"],
+            part["niable_pence"],
+            part["employee_pence"],
+            part["employer_pence"],
+        )
+        for part in parts
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +143,8 @@ class Worker:
     """By tax year and employment number."""
     history: list[PaidSlip] = field(default_factory=list)
     """Finalised payslips; read for directors only."""
+    charged: tuple[Charged, ...] = ()
+    """What they charged on each earnings period; read for workers with a late week whose agency pays those for their usual payday."""
     statutory: tuple[StatutoryPay, ...] = ()
     """Weeks of statutory pay that no finalised payslip has paid."""
     deductions: tuple[Deduction, ...] = ()
@@ -236,8 +264,6 @@ def _reasons(worker: Worker, agency: Agency, version: Version, *, late: bool) ->
     reasons.extend(_lacking(worker))
     if late and agency.late_pay is None:
         reasons.append({"code": "late_pay_rule_not_set"})
-    elif late and agency.late_pay != "with_current_pay":
-        reasons.append({"code": "unsupported_late_pay_rule"})
     return tuple(reasons)
 
 
@@ -262,7 +288,7 @@ def _work(worker: Worker, agency: Agency, slip: Slip, calculate: Calculate, tax_
         if refused is None:
             return
         corrections = [version for version in slip.paid if worker.paid.get(version.timesheet_id)]
-        if refused["code"] == "negative_pay" and corrections:
+        if refused["code"] in ("negative_pay", "correction_of_last_year") and corrections:
             _hold(slip, corrections, refused)
         elif slip.paid and slip.statutory:
             aside, slip.statutory = slip.statutory, []
@@ -332,6 +358,32 @@ def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[da
         attachments=attachments,
         statutory=tuple(slip.statutory),
         deductions=deductions,
+        late=() if employee is None else _late(worker, agency, slip, charges, employee, tax_year_of),
+    )
+
+
+def _late(
+    worker: Worker,
+    agency: Agency,
+    slip: Slip,
+    charges: Sequence[Charge],
+    employee: Employee,
+    tax_year_of: Callable[[date], str],
+) -> tuple[LateWeek, ...]:
+    """The earnings periods of late weeks, where the agency's contract owed them on their usual payday. A director's is the year."""
+    if agency.late_pay != "usual_payday" or employee.director is not None:
+        return ()
+    pension = employee.pension or {}
+    terms = Terms(
+        employee.employment_no,
+        employee.student_loan_plan,
+        employee.postgrad_loan,
+        on_basic_pay=pension.get("earnings") == "basic_pay",
+    )
+    first_day = date(int(tax_year_of(slip.payday_on)[:4]), 4, 6)
+    return tuple(
+        late_week(period_to, payday_of(period_to - DAY, agency.payday_days_after), first_day, worker.charged, terms)
+        for period_to in weeks_apart((charge.week_ending for charge in charges), slip.period_to)
     )
 
 
@@ -391,12 +443,7 @@ def _director(
         and tax_year_of(slip.payday_on) == tax_year
         and tax_week(slip.payday_on) >= first_week
     ]
-    if any(slip.ni_letter != profile.ni_letter for slip in inside):
-        raise EngineError(
-            "director_letter_changed",
-            "A director's NI letter changed within the tax year: the year is worked out letter by letter, by hand.",
-            "ni_letter",
-        )
+    letter = letter_by_age(profile.ni_letter, profile.birth_on, payday_on)
     settles = terms.settle_on is not None and tax_year_of(terms.settle_on) == tax_year and payday_on >= terms.settle_on
     return {
         "method": terms.method,
@@ -405,7 +452,21 @@ def _director(
         "employee_paid_pence": sum(slip.employee_nic_pence for slip in inside),
         "employer_paid_pence": sum(slip.employer_nic_pence for slip in inside),
         "last_payment_of_year": settles or tax_year_of(payday_on + WEEK) != tax_year,
+        **({"letters": _by_letter(inside)} if any(slip.ni_letter != letter for slip in inside) else {}),
     }
+
+
+def _by_letter(inside: Sequence[PaidSlip]) -> list[dict[str, Any]]:
+    """A director's year so far by letter: the fields of `LetterToDate`."""
+    return [
+        {
+            "letter": letter,
+            "earnings_pence": sum(slip.niable_pence for slip in inside if slip.ni_letter == letter),
+            "employee_paid_pence": sum(slip.employee_nic_pence for slip in inside if slip.ni_letter == letter),
+            "employer_paid_pence": sum(slip.employer_nic_pence for slip in inside if slip.ni_letter == letter),
+        }
+        for letter in sorted({slip.ni_letter for slip in inside})
+    ]
 
 
 def totals_of(held: Sequence[tuple[Version, tuple[Reason, ...]]]) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pay_calc.domain.engine import ENGINE_VERSION
 from pay_calc.domain.engine.attachment_tables import AttachmentBook
 from pay_calc.domain.engine.deductions import payslip_with_recovery
+from pay_calc.domain.engine.directors import LetterToDate
 from pay_calc.domain.engine.minimum_wage import Accommodation
 from pay_calc.domain.engine.parameters import MinimumWageBook, YearBook
 from pay_calc.domain.engine.payslip import (
@@ -29,6 +30,8 @@ from pay_calc.domain.engine.payslip import (
     pay_lines_of,
 )
 from pay_calc.domain.engine.trace import Node, Trace
+from pay_calc.domain.late_weeks import LateWeek, late_week_of, parts_as_json
+from pay_calc.domain.pay_dates import DAY
 from pay_calc.domain.profile_terms import benefits_pence, explain_benefits
 from pay_calc.domain.shares import largest_remainder
 from pay_calc.domain.standing import Attachment, Recovery, attachment_of, recovery_of
@@ -219,6 +222,8 @@ class SlipInput:
     attachments: tuple[Attachment, ...] = ()
     statutory: tuple[StatutoryPay, ...] = ()
     deductions: tuple[Recovery, ...] = ()
+    late: tuple[LateWeek, ...] = ()
+    """Weeks of earlier paydays among the charges, each an earnings period of its own; none where late weeks are part of this payday's."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -233,6 +238,7 @@ class SlipInput:
             **({"attachments": [each.as_json() for each in self.attachments]} if self.attachments else {}),
             **({"statutory": [each.as_json() for each in self.statutory]} if self.statutory else {}),
             **({"deductions": [each.as_json() for each in self.deductions]} if self.deductions else {}),
+            **({"late": [each.as_json() for each in self.late]} if self.late else {}),
         }
 
 
@@ -250,6 +256,7 @@ def input_of(raw: Mapping[str, Any]) -> SlipInput:
         attachments=tuple(attachment_of(each) for each in raw.get("attachments", ())),
         statutory=tuple(statutory_of(each) for each in raw.get("statutory", ())),
         deductions=tuple(recovery_of(each) for each in raw.get("deductions", ())),
+        late=tuple(late_week_of(each) for each in raw.get("late", ())),
     )
 
 
@@ -287,7 +294,8 @@ class SlipResult:
     left_pence (still owed; None: no total). `deductions`: for each: deduction_id, reference, kind, taken_pence, left_pence, limited_by (why
     less than its instalment was taken, or nothing). `lines` are what is printed, `charges` one entry for each charge of the input, in its
     order: (its share, the penny that
-    summing moved), both pence.
+    summing moved), both pence. `nic_parts`: what each NI letter's figures to date move by, where there is more than one of them or of
+    periods; `late`: what of the figures is a late week's, by its `reference`, the end of its period.
     """
 
     figures: Mapping[str, int]
@@ -307,6 +315,8 @@ class SlipResult:
     parameter_version: str
     attachments: tuple[Mapping[str, Any], ...] = ()
     deductions: tuple[Mapping[str, Any], ...] = ()
+    nic_parts: tuple[Mapping[str, Any], ...] = ()
+    late: tuple[Mapping[str, Any], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -327,6 +337,8 @@ class SlipResult:
             "parameter_version": self.parameter_version,
             **({"attachments": [dict(each) for each in self.attachments]} if self.attachments else {}),
             **({"deductions": [dict(each) for each in self.deductions]} if self.deductions else {}),
+            **({"nic_parts": [dict(each) for each in self.nic_parts]} if self.nic_parts else {}),
+            **({"late": [dict(each) for each in self.late]} if self.late else {}),
         }
 
 
@@ -373,7 +385,7 @@ def _paye(
         pension=_pension(employee.pension, inp.charges),
         birth_on=employee.birth_on,
         apprentice=employee.apprentice,
-        director=None if employee.director is None else DirectorTerms(**employee.director),
+        director=_director(employee.director),
         period_from=inp.period_from,
         minimum_wage=book,
         apprenticeship_levy=inp.levy_payer,
@@ -382,6 +394,10 @@ def _paye(
         payrolled_benefits_pence=benefits_pence(employee.benefits),
         apprenticeship_first_year=employee.apprenticeship_first_year,
         accommodation=employee.accommodation,
+        late=tuple(
+            week.as_period(tuple(i for i, each in enumerate(inp.charges) if week.period_to == each.week_ending + DAY))
+            for week in inp.late
+        ),
     )
     result, recovered = _with_recovery(given, inp, trace)
     figures = {name: getattr(result, name) for name in FIGURES}
@@ -424,7 +440,16 @@ def _paye(
         parameter_version=result.parameter_version,
         attachments=_attached(inp, result) if result.gross_pence else (),
         deductions=recovered,
+        nic_parts=tuple(parts_as_json(result.nic_parts)) if result.gross_pence else (),
+        late=tuple(asdict(each) for each in result.late) if result.gross_pence else (),
     )
+
+
+def _director(raw: Mapping[str, Any] | None) -> DirectorTerms | None:
+    if raw is None:
+        return None
+    letters = tuple(LetterToDate(**each) for each in raw.get("letters", ()))
+    return DirectorTerms(**{**raw, "letters": letters})
 
 
 def _with_recovery(

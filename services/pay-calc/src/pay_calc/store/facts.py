@@ -10,7 +10,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from pay_calc.domain.decide import AWAITING, Agency, Closing, PaidCharge, PaidSlip, ToDate, Version, Worker
+from pay_calc.domain.decide import AWAITING, Agency, Closing, PaidCharge, ToDate, Version, Worker, paid_slips_of
+from pay_calc.domain.late_weeks import charged_of
+from pay_calc.domain.pay_dates import period_to_of
 from pay_calc.domain.profile_terms import Benefit, Provided
 from pay_calc.domain.profiles import Directorship, Profile
 from pay_calc.domain.slips import Charge, charge_of
@@ -284,7 +286,7 @@ async def load(tx: Tx, keys: Sequence[Key]) -> Facts:
     await _load_versions(tx, params, workers)
     await _load_paid(tx, workers)
     await _load_people(tx, params, workers)
-    await _load_history(tx, workers)
+    await _load_history(tx, workers, agencies)
     for key, orders in (await standing.orders_of(tx, keys)).items():
         if key in workers:
             workers[key].orders = tuple(orders)
@@ -461,38 +463,38 @@ async def _load_people(tx: Tx, params: dict[str, Any], workers: dict[Key, Worker
             worker.payees_with_bank = frozenset(by_agency.get(worker.agency_id, ()))
 
 
-async def _load_history(tx: Tx, workers: dict[Key, Worker]) -> None:
-    """The finalised payslips of directors, whose earnings period is the year."""
-    directors = {
+async def _load_history(tx: Tx, workers: dict[Key, Worker], agencies: dict[UUID, Agency]) -> None:
+    """The finalised payslips of directors, whose earnings period is the year, and of workers with a late week that is paid for its usual
+    payday."""
+    wanted = {
         key: worker
         for key, worker in workers.items()
-        if worker.profile is not None and worker.profile.directorship is not None
+        if worker.profile is not None
+        and (worker.profile.directorship is not None or _pays_late(worker, agencies[key[0]]))
     }
-    if not directors:
+    if not wanted:
         return
     found = await tx.execute(
         f"""
-        SELECT p.agency_id, p.worker_id, p.payday_on, p.inputs -> 'employee' ->> 'employment_no' AS employment_no,
-               p.result ->> 'ni_letter' AS ni_letter, p.result -> 'figures' ->> 'niable_pence' AS niable,
-               p.result -> 'figures' ->> 'employee_nic_pence' AS employee_nic,
-               p.result -> 'figures' ->> 'employer_nic_pence' AS employer_nic
+        SELECT p.agency_id, p.worker_id, p.payday_on, p.period_to, p.inputs, p.result
         FROM payslip p WHERE {_AMONG.format(t="p")} AND p.state = 'finalised' AND p.pay_basis = 'paye'
+        ORDER BY p.agency_id, p.worker_id, p.period_to
         """,  # noqa: S608  constant text
-        agency_set=sorted({agency for agency, _ in directors}),
-        workers=[worker for _, worker in directors],
+        agency_set=sorted({agency for agency, _ in wanted}),
+        workers=[worker for _, worker in wanted],
     )
     for row in found:
-        if (worker := directors.get((row.agency_id, row.worker_id))) is not None:
-            worker.history.append(
-                PaidSlip(
-                    payday_on=row.payday_on,
-                    employment_no=int(row.employment_no),
-                    ni_letter=row.ni_letter,
-                    niable_pence=int(row.niable),
-                    employee_nic_pence=int(row.employee_nic),
-                    employer_nic_pence=int(row.employer_nic),
-                )
-            )
+        if (worker := wanted.get((row.agency_id, row.worker_id))) is not None:
+            inputs, result = _json(row.inputs), _json(row.result)
+            worker.history.extend(paid_slips_of(row.payday_on, inputs, result))
+            worker.charged += charged_of(row.payday_on, row.period_to, inputs, result)
+
+
+def _pays_late(worker: Worker, agency: Agency) -> bool:
+    if agency.late_pay != "usual_payday":
+        return False
+    shut = agency.closed if agency.closing is None else agency.closed | {agency.closing.period_to}
+    return any(period_to_of(version.week_ending) in shut for version in worker.versions)
 
 
 async def open_workers(

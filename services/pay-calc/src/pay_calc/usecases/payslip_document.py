@@ -21,7 +21,7 @@ from pay_calc.documents.models import (
     Units,
 )
 from pay_calc.documents.models import Worker as PrintedWorker
-from pay_calc.domain.fps import regime_and_code
+from pay_calc.domain.fps import letters_of, regime_and_code
 from pay_calc.domain.slips import BENEFITS
 from pay_calc.store import people
 from pay_calc.usecases.explain import change_reasons
@@ -268,7 +268,7 @@ def _to_date(to_date: dict[str, Any] | None, employee: dict[str, Any]) -> tuple[
         ("Gross pay", to_date["gross_pence"]),
         ("Taxable pay", to_date["taxable_pence"]),
         ("Income tax", to_date["tax_pence"]),
-        ("National Insurance", to_date["nic"]["employee_pence"]),
+        ("National Insurance", sum(each["employee_pence"] for each in letters_of(to_date))),
         ("Student loan", to_date["student_loan_pence"] + to_date["postgrad_loan_pence"]),
         ("Pension", to_date["employee_pension_pence"]),
         ("Payrolled benefits", to_date.get(BENEFITS, 0)),

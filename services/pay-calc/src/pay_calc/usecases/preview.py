@@ -190,6 +190,7 @@ def _words(code: str) -> str:
         "missing_bank_details": "no sort code and account number are stored",
         "missing_payee": "the placement names no umbrella or limited company",
         "negative_pay": "corrections exceed the pay of the period",
+        "correction_of_last_year": "corrections take back pay of an earlier tax year",
         "late_pay_rule_not_set": "a late week needs the agency's rule for late pay on its calendar",
         "parked_events": "events of this worker wait behind a dead letter",
         "pay_basis_changed_after_payment": "the paid version was paid on another basis or to another company",
