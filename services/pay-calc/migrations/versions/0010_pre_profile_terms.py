@@ -1,4 +1,4 @@
-"""Payrolled benefits, accommodation and the start of an apprenticeship on pay profiles; what the employer's month needs to know."""
+"""Payrolled benefits, accommodation and the start of an apprenticeship on pay profiles; an employer's decisions of a year; pension records."""
 
 from __future__ import annotations
 
@@ -41,4 +41,36 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("agency_id", "tax_year", name=op.f("pk_employer_year")),
         comment="What a person decided for a tax year: Employment Allowance, shares among connected employers, Class 1 of the year before.",
     )
-    secure(op, ("employer_year",))
+    op.add_column("employer", sa.Column("pension_re_enrolment_on", sa.Date(), nullable=True))
+    op.create_table(
+        "pension_record",
+        sa.Column("agency_id", sa.Uuid(), nullable=False),
+        sa.Column("worker_id", sa.Uuid(), nullable=False),
+        *(
+            sa.Column(name, sa.Date(), nullable=True)
+            for name in (
+                "member_since",
+                "information_given_on",
+                "postponed_from",
+                "postponed_to",
+                "postponed_notice_on",
+                "opted_out_on",
+                "ceased_on",
+                "opt_in_from",
+                "join_from",
+                "informed_on",
+            )
+        ),
+        sa.Column("exempt_reason", sa.Text(), nullable=False),
+        sa.Column("document_ref", sa.Text(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_by", sa.Text(), nullable=False),
+        sa.CheckConstraint(
+            "(postponed_from IS NULL) = (postponed_to IS NULL) AND (postponed_from IS NULL) = (postponed_notice_on IS NULL)",
+            name=op.f("ck_pension_record_postponement_whole"),
+        ),
+        sa.PrimaryKeyConstraint("agency_id", "worker_id", name=op.f("pk_pension_record")),
+        comment="What persons recorded of a worker's workplace pension. The terms of contributions are on the pay profile.",
+    )
+    secure(op, ("employer_year", "pension_record"))

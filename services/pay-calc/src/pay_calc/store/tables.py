@@ -119,6 +119,7 @@ employer = Table(
     Column("paye_reference", Text),
     Column("accounts_office_reference", Text),
     Column("levy_payer", Boolean, nullable=False, server_default=false()),
+    Column("pension_re_enrolment_on", Date),
     Column("service_user_number", Text),
     Column("sort_code", Text),
     Column("account_number", Text),
@@ -154,6 +155,34 @@ pay_calendar = Table(
     Column("updated_by", Text, nullable=False),
     CheckConstraint("payday_days_after BETWEEN 0 AND 28", name="payday"),
     CheckConstraint("late_pay IN ('with_current_pay', 'usual_payday')", name="late_pay"),
+)
+
+pension_record = Table(
+    "pension_record",
+    metadata,
+    Column("agency_id", Uuid, nullable=False),
+    Column("worker_id", Uuid, nullable=False),
+    Column("member_since", Date),
+    Column("information_given_on", Date),
+    Column("postponed_from", Date),
+    Column("postponed_to", Date),
+    Column("postponed_notice_on", Date),
+    Column("opted_out_on", Date),
+    Column("ceased_on", Date),
+    Column("opt_in_from", Date),
+    Column("join_from", Date),
+    Column("informed_on", Date),
+    Column("exempt_reason", Text, nullable=False),
+    Column("document_ref", Text),
+    Column("version", Integer, nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("updated_by", Text, nullable=False),
+    PrimaryKeyConstraint("agency_id", "worker_id"),
+    CheckConstraint(
+        "(postponed_from IS NULL) = (postponed_to IS NULL) AND (postponed_from IS NULL) = (postponed_notice_on IS NULL)",
+        name="postponement_whole",
+    ),
+    comment="What persons recorded of a worker's workplace pension. The terms of contributions are on the pay profile.",
 )
 
 attachment_order = Table(
@@ -603,6 +632,7 @@ TENANT_TABLES = (
     "employer",
     "employer_year",
     "pay_calendar",
+    "pension_record",
     "attachment_order",
     "attachment_amount",
     "net_deduction",
