@@ -127,3 +127,27 @@ async def test_years_without_figures_and_more_than_one_allowance_are_refused(wor
         "PUT", "employer-years/2026-27", {"allowance_used_elsewhere_gbp": "10500.01"}, status=422
     )
     assert refused["code"] == "allowance_exceeded"
+
+
+@pytest.mark.integration
+async def test_family_pay_of_the_month_is_recovered_once_the_last_years_class_1_is_recorded(world: Any) -> None:
+    mother = new_id()
+    await world.profile(mother)
+    leave = {
+        "worker_id": str(mother),
+        "kind": "SMP",
+        "event_on": "2026-05-10",
+        "starts_on": "2026-04-06",
+        "weeks": 1,
+        "average_weekly_earnings_gbp": "400.00",
+        "average_ref": "payroll records to 3 April",
+        "decision": {"decided_by": "Pat Testcase", "decided_on": "2026-03-20", "evidence_ref": "MATB1-TEST-5"},
+    }
+    await world.send("PUT", f"family-leaves/{new_id()}", leave)
+    await world.tell(world.cut_off(week=date(2026, 4, 12)))
+    await world.close(date(2026, 4, 12))
+    [month] = (await world.get("employer-years/2026-27"))["months"]
+    assert (month["family_pay_gbp"], month["family_pay_recovered_gbp"], month["due_gbp"]) == ("360.00", None, None)
+    told = await world.send("PUT", "employer-years/2026-27", {"class_1_last_year_gbp": "900000.00"})
+    # 92 % of 360.00.
+    assert told["months"][0]["family_pay_recovered_gbp"] == "331.20"
