@@ -11,6 +11,7 @@ from pay_calc.api import (
     pay_runs,
     payment_files,
     payslips,
+    pension_records,
     profiles,
     replays,
     statutory,
@@ -33,6 +34,7 @@ SPEC = ServiceSpec(
     routers=(
         profiles.router,
         employer_years.router,
+        pension_records.router,
         attachments.router,
         deductions.router,
         statutory.router,

@@ -315,6 +315,9 @@ class EmployerIn(Bank):
     paye_reference: Annotated[str, StringConstraints(pattern=r"^[0-9]{3}/[A-Z0-9]{1,10}$")] | None = None
     accounts_office_reference: Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{13}$")] | None = None
     levy_payer: bool = False
+    pension_re_enrolment_on: Day | None = Field(
+        None, description="The next day of automatic re-enrolment of who opted out"
+    )
     service_user_number: Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")] | None = None
 
 

@@ -20,6 +20,7 @@ from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.engine.nic import letter_by_age
 from pay_calc.domain.late_weeks import Charged, LateWeek, Terms, late_week, weeks_apart
 from pay_calc.domain.pay_dates import DAY, WEEK, payday_of, period_to_of
+from pay_calc.domain.pension_records import NO_RECORD, PensionRecord, standing_json
 from pay_calc.domain.profile_terms import benefits_due, in_first_year
 from pay_calc.domain.profiles import Directorship, Profile, code_with_basis
 from pay_calc.domain.slips import SUPPLIED, Charge, Employee, SlipInput, SlipResult, reversal_of
@@ -124,6 +125,8 @@ class Agency:
     closed: frozenset[date]
     """`period_to` of closed runs."""
     closing: Closing | None = None
+    re_enrolment_on: date | None = None
+    """The agency's next day of automatic re-enrolment."""
 
 
 @dataclass(slots=True)
@@ -150,6 +153,8 @@ class Worker:
     deductions: tuple[Deduction, ...] = ()
     orders: tuple[Order, ...] = ()
     """Attachment orders, ended ones too."""
+    employed_from: date | None = None
+    pension_record: PensionRecord | None = None
 
 
 @dataclass(slots=True)
@@ -345,7 +350,7 @@ def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[da
             found for order in worker.orders if (found := order.on(slip.payday_on, slip.period_to - DAY)) is not None
         )
         deductions = tuple(taken for each in worker.deductions if (taken := each.on(slip.payday_on)) is not None)
-        employee = _employee(worker.profile, worker, slip, tax_year_of)
+        employee = _employee(worker.profile, worker, agency, slip, tax_year_of)
     return SlipInput(
         pay_basis=slip.pay_basis,  # type: ignore[arg-type]  # the four bases of the contract
         payee_id=None if slip.payee_id is None else str(slip.payee_id),
@@ -387,11 +392,14 @@ def _late(
     )
 
 
-def _employee(profile: Profile, worker: Worker, slip: Slip, tax_year_of: Callable[[date], str]) -> Employee:
+def _employee(
+    profile: Profile, worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[date], str]
+) -> Employee:
     payday_on, period_from = slip.payday_on, slip.period_to - WEEK
     tax_year = tax_year_of(payday_on)
     before = worker.to_date.get((tax_year, profile.employment_no), ToDate())
     moved = profile.previous_tax_year == tax_year
+    record = worker.pension_record or NO_RECORD
     taxed_benefits = sum(sums.benefits_pence for (year, _), sums in worker.to_date.items() if year == tax_year)
     return Employee(
         tax_code=code_with_basis(profile.tax_code, profile.tax_basis),
@@ -400,7 +408,7 @@ def _employee(profile: Profile, worker: Worker, slip: Slip, tax_year_of: Callabl
         birth_on=profile.birth_on,
         student_loan_plan=profile.student_loan_plan,
         postgrad_loan=profile.postgrad_loan,
-        pension=profile.pension,
+        pension=profile.pension if record.contributes(slip.period_to, payday_on) else None,
         apprentice=profile.apprentice,
         previous_pay_pence=profile.previous_pay_pence if moved else 0,
         previous_tax_pence=profile.previous_tax_pence if moved else 0,
@@ -416,6 +424,14 @@ def _employee(profile: Profile, worker: Worker, slip: Slip, tax_year_of: Callabl
         if profile.accommodation is None
         else profile.accommodation.in_period(period_from, slip.period_to),
         benefits=benefits_due(profile.benefits, payday_on, taxed_benefits, tax_year_of),
+        pension_standing=None
+        if profile.birth_on is None
+        else standing_json(
+            record,
+            has_terms=profile.pension is not None,
+            employed_from=worker.employed_from or period_from,
+            re_enrolment_on=agency.re_enrolment_on,
+        ),
     )
 
 

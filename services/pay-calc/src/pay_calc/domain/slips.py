@@ -18,7 +18,7 @@ from pay_calc.domain.engine.attachment_tables import AttachmentBook
 from pay_calc.domain.engine.deductions import payslip_with_recovery
 from pay_calc.domain.engine.directors import LetterToDate
 from pay_calc.domain.engine.minimum_wage import Accommodation
-from pay_calc.domain.engine.parameters import MinimumWageBook, YearBook
+from pay_calc.domain.engine.parameters import MinimumWageBook, YearBook, YearParameters
 from pay_calc.domain.engine.payslip import (
     DirectorTerms,
     PayLineInput,
@@ -32,6 +32,7 @@ from pay_calc.domain.engine.payslip import (
 from pay_calc.domain.engine.trace import Node, Trace
 from pay_calc.domain.late_weeks import LateWeek, late_week_of, parts_as_json
 from pay_calc.domain.pay_dates import DAY
+from pay_calc.domain.pension_records import assessed
 from pay_calc.domain.profile_terms import benefits_pence, explain_benefits
 from pay_calc.domain.shares import largest_remainder
 from pay_calc.domain.standing import Attachment, Recovery, attachment_of, recovery_of
@@ -170,6 +171,8 @@ class Employee:
     accommodation: Accommodation | None = None
     benefits: Mapping[str, Any] | None = None
     """Payrolled benefits, as `profile_terms.benefits_due` gives them."""
+    pension_standing: Mapping[str, Any] | None = None
+    """For the assessment of the week, as `pension_records.standing_json` gives it; None: the birth date is not known."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -193,6 +196,7 @@ class Employee:
             ),
             **({} if self.accommodation is None else {"accommodation": asdict(self.accommodation)}),
             **({} if self.benefits is None else {"benefits": dict(self.benefits)}),
+            **({} if self.pension_standing is None else {"pension_standing": dict(self.pension_standing)}),
         }
 
 
@@ -317,6 +321,8 @@ class SlipResult:
     deductions: tuple[Mapping[str, Any], ...] = ()
     nic_parts: tuple[Mapping[str, Any], ...] = ()
     late: tuple[Mapping[str, Any], ...] = ()
+    pension_assessment: Mapping[str, Any] | None = None
+    """The worker's category for automatic enrolment in this week, and what it asks of the employer."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -339,6 +345,7 @@ class SlipResult:
             **({"deductions": [dict(each) for each in self.deductions]} if self.deductions else {}),
             **({"nic_parts": [dict(each) for each in self.nic_parts]} if self.nic_parts else {}),
             **({"late": [dict(each) for each in self.late]} if self.late else {}),
+            **({} if self.pension_assessment is None else {"pension_assessment": dict(self.pension_assessment)}),
         }
 
 
@@ -442,6 +449,24 @@ def _paye(
         deductions=recovered,
         nic_parts=tuple(parts_as_json(result.nic_parts)) if result.gross_pence else (),
         late=tuple(asdict(each) for each in result.late) if result.gross_pence else (),
+        pension_assessment=_assessed(inp, employee, result, parameters),
+    )
+
+
+def _assessed(
+    inp: SlipInput, employee: Employee, result: PayslipResult, parameters: YearParameters
+) -> Mapping[str, Any] | None:
+    """The week's own pay decides; late weeks' pay was due in another period."""
+    if employee.pension_standing is None or employee.birth_on is None:
+        return None
+    return assessed(
+        parameters,
+        employee.pension_standing,
+        birth_on=employee.birth_on,
+        period_from=inp.period_from,
+        period_to=inp.period_to,
+        payday_on=inp.payday_on,
+        pay_pence=result.niable_pence - sum(each.niable_pence for each in result.late),
     )
 
 

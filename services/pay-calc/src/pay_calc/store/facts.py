@@ -16,7 +16,7 @@ from pay_calc.domain.pay_dates import period_to_of
 from pay_calc.domain.profile_terms import Benefit, Provided
 from pay_calc.domain.profiles import Directorship, Profile
 from pay_calc.domain.slips import Charge, charge_of
-from pay_calc.store import standing, statutory
+from pay_calc.store import pension_records, standing, statutory
 from paybill_common.db import Tx
 from paybill_common.money import to_pence
 from paybill_contracts.invoicing import SelfBillIssued
@@ -249,7 +249,7 @@ async def load_agencies(tx: Tx, agencies: Iterable[UUID]) -> dict[UUID, Agency]:
     ids = sorted(set(agencies))
     settings = await tx.execute(
         """
-        SELECT a, c.payday_days_after, c.late_pay, coalesce(e.levy_payer, false) AS levy_payer
+        SELECT a, c.payday_days_after, c.late_pay, coalesce(e.levy_payer, false) AS levy_payer, e.pension_re_enrolment_on
         FROM unnest(CAST(:agencies AS uuid[])) AS a
         LEFT JOIN pay_calendar c ON c.agency_id = a LEFT JOIN employer e ON e.agency_id = a
         """,
@@ -273,6 +273,7 @@ async def load_agencies(tx: Tx, agencies: Iterable[UUID]) -> dict[UUID, Agency]:
             levy_payer=row.levy_payer,
             closed=frozenset(closed[row.a]),
             closing=closing.get(row.a),
+            re_enrolment_on=row.pension_re_enrolment_on,
         )
         for row in settings
     }
@@ -287,6 +288,9 @@ async def load(tx: Tx, keys: Sequence[Key]) -> Facts:
     await _load_paid(tx, workers)
     await _load_people(tx, params, workers)
     await _load_history(tx, workers, agencies)
+    for key, (employed_from, record) in (await pension_records.of_workers(tx, list(keys))).items():
+        if key in workers:
+            workers[key].employed_from, workers[key].pension_record = employed_from, record
     for key, orders in (await standing.orders_of(tx, keys)).items():
         if key in workers:
             workers[key].orders = tuple(orders)
