@@ -234,6 +234,28 @@ async def test_pension_loans_and_directorships_are_columns_of_a_workers_file(ser
     assert (second["director"], second["directorship"]) == (True, {"method": "standard", "appointed_on": "2024-01-15"})
 
 
+async def test_benefits_accommodation_and_apprenticeships_are_columns_of_a_workers_file(
+    services: StandIn, tmp_path: Path
+) -> None:
+    path = tmp_path / "w.csv"
+    path.write_text(
+        "Worker ref,Forename,Surname,Tax code,NI letter,Apprentice,Apprenticeship start,Payrolled benefit,Benefit amount,Benefit from,"
+        "Accommodation days,Accommodation charge,Accommodation from\n"
+        "W-1,A,Testcase,1257L,A,yes,1 March 2026,Company van,50.00,10/04/2026,7,12.00,01/04/2026\n"
+        "W-2,B,Testcase,1257L,A,,,,,,5,,2026-04-01\n"
+        "W-3,C,Testcase,1257L,A,,,,20.00,,,,\n"
+    )
+    outcome = await imported(services, Kind.WORKERS, path)
+    *_, third = receipts(outcome.receipts)
+    assert "benefit_from is missing" in third["reason"]
+    first, second = services.told("pay-profiles/batch")[0]["profiles"]
+    assert first["apprenticeship_started_on"] == "2026-03-01"
+    assert first["payrolled_benefits"] == [{"name": "Company van", "week_gbp": "50.00", "starts_on": "2026-04-10"}]
+    assert first["accommodation"] == {"days_a_week": "7", "charge_a_day_gbp": "12.00", "starts_on": "2026-04-01"}
+    assert "payrolled_benefits" not in second
+    assert second["accommodation"] == {"days_a_week": "5", "charge_a_day_gbp": "0", "starts_on": "2026-04-01"}
+
+
 async def test_a_part_that_its_owner_refuses_refuses_the_line_alone(services: StandIn, tmp_path: Path) -> None:
     path = tmp_path / "w.csv"
     path.write_text(

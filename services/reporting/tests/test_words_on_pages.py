@@ -132,12 +132,12 @@ class TestLifting:
             await feed([replace(fact, data=data, sequence=fact.sequence + 50)])
         return f"/agencies/{world.agency}/timesheets/{world.timesheet_id(number)}"
 
-    async def press(self, site: Site, page: str, command: str) -> str:
+    async def press(self, site: Site, page: str, command: str, nth: int = 0) -> str:
         async with site.sign_in() as browser:
             text = (await browser.get(page)).text
-            form = re.search(rf'action="[^"]*/commands/{command}">(.*?)</form>', text, re.DOTALL)
-            assert form, f"{page} does not offer {command}"
-            fields = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', form.group(1)))
+            forms = re.findall(rf'action="[^"]*/commands/{command}">(.*?)</form>', text, re.DOTALL)
+            assert len(forms) > nth, f"{page} does not offer {command}"
+            fields = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', forms[nth]))
             assert fields["csrf"] == csrf_of(text)
             await browser.post(f"/agencies/{site.world.agency}/commands/{command}", data=fields)
             return (await browser.get(page)).text
@@ -154,14 +154,15 @@ class TestLifting:
         assert "Approve Umbrella Example Ltd" in after
         assert "is on the approved list" in after
 
+    @pytest.mark.parametrize(("nth", "rule"), [(0, "with_current_pay"), (1, "usual_payday")])
     async def test_a_late_week_is_answered_and_the_rest_of_the_calendar_stays(
-        self, site: Site, feed: Callable[..., Any]
+        self, site: Site, feed: Callable[..., Any], nth: int, rule: str
     ) -> None:
         page = await self.held_for(site, feed, "late_pay_rule_not_set")
-        after = await self.press(site, page, "late-pay-rule")
+        after = await self.press(site, page, "late-pay-rule", nth)
         [sent] = site.owners.sent("PUT")
         assert sent.url.path.endswith("/pay-calendar")
-        assert json.loads(sent.content) == {"late_pay": "with_current_pay", "payday_days_after": 9}
+        assert json.loads(sent.content) == {"late_pay": rule, "payday_days_after": 9}
         assert "Late weeks are paid with the next pay run." in after
 
 

@@ -164,12 +164,10 @@ class TestTheLetterOfThePayday:
         late = slip(fixed(80000), birth_on=born, due_before_state_pension_age=True)
         assert (late.ni_letter, late.employee_nic_pence) == ("A", 4464)
 
-    def test_a_director_whose_letter_changes_by_age_is_refused(self) -> None:
+    def test_a_directors_first_payment_is_under_the_letter_of_the_age(self) -> None:
         terms: dict[str, Any] = {"ni_letter": "M", "birth_on": self.BORN, "director": DirectorTerms("standard")}
         assert slip(fixed(80000), **terms).ni_letter == "M"
-        with pytest.raises(EngineError) as refused:
-            slip(fixed(80000), **terms, payday_on=date(2026, 4, 17))
-        assert (refused.value.code, refused.value.field) == ("director_letter_changed", "ni_letter")
+        assert slip(fixed(80000), **terms, payday_on=date(2026, 4, 17)).ni_letter == "A"
 
 
 class TestDirectors:

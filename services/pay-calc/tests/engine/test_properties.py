@@ -33,6 +33,7 @@ from pay_calc.domain.engine.payslip import (
     PensionTerms,
     calculate_payslip,
 )
+from pay_calc.domain.engine.periods import LatePeriod
 from pay_calc.domain.engine.rounding import ROUNDINGS
 from pay_calc.domain.engine.tax_code import parse_tax_code
 from pay_calc.domain.engine.trace import Node, Trace, recompute
@@ -193,6 +194,14 @@ def payslips(draw: st.DrawFn) -> PayslipInput:
     director = None if second else draw(directors)
     births = [None] if director else [None, date(1990, 1, 1), date(2007, 5, 5)]
     earlier = EarningsPeriodToDate()
+    lines = (
+        *draw(st.lists(st.one_of(hour_lines, unit_lines), max_size=5)),
+        *([line(600, "15.00")] if terms is not None and terms.sacrifice_pence else []),
+    )
+    late: tuple[LatePeriod, ...] = ()
+    if director is None and lines and draw(st.booleans()):
+        owed_on = payday - timedelta(days=draw(st.sampled_from([7, 400])))
+        late = (LatePeriod("earlier", owed_on, (0,), student_loan=draw(st.booleans())),)
     if second:
         charged = nic.class_1(parameters, frequency, letter, 40000)
         pensioned = terms and pension.contributions(
@@ -208,10 +217,8 @@ def payslips(draw: st.DrawFn) -> PayslipInput:
         payday_on=payday,
         tax_code=draw(codes),
         ni_letter=letter,
-        pay_lines=(
-            *draw(st.lists(st.one_of(hour_lines, unit_lines), max_size=5)),
-            *([line(600, "15.00")] if terms is not None and terms.sacrifice_pence else []),
-        ),
+        pay_lines=lines,
+        late=late,
         pay_to_date_pence=draw(pays),
         tax_to_date_pence=draw(st.integers(0, 100_000)),
         previous_pay_pence=draw(st.sampled_from([0, 512345])),
@@ -238,7 +245,8 @@ def test_splitting_a_week_into_two_timesheets_changes_nothing(inp: PayslipInput,
     for whole in inp.pay_lines:
         part = data.draw(st.integers(0, whole.minutes))
         halves += [replace(whole, minutes=part, units=None), replace(whole, minutes=whole.minutes - part)]
-    split = calculate_payslip(replace(inp, pay_lines=tuple(halves)))
+    late = tuple(replace(each, lines=(0, 1)) for each in inp.late)
+    split = calculate_payslip(replace(inp, pay_lines=tuple(halves), late=late))
     whole_result = calculate_payslip(inp)
 
     def figures(result: Any) -> Any:
@@ -275,10 +283,12 @@ def facts_of(inp: PayslipInput, result: PayslipResult) -> dict[str, set[int]]:
     taken as given: a figure that the engine works out has to show how."""
     year, earlier, director = inp.parameters, inp.earnings_period, inp.director
     annual = director is not None and (director.method == "standard" or director.last_payment_of_year)
-    niable = earlier.niable_pence + result.niable_pence
+    late = {each.niable_pence for each in result.late}
+    own = result.niable_pence - sum(late)
+    niable = earlier.niable_pence + own
     if annual and director:
         niable += director.earnings_to_date_pence
-    pensionable = earlier.pensionable_pay_pence + result.niable_pence
+    pensionable = earlier.pensionable_pay_pence + own
     limits = (
         annual_thresholds(year, director.pro_rata_weeks) if annual and director else year.nic_thresholds[inp.frequency]
     )
@@ -299,23 +309,24 @@ def facts_of(inp: PayslipInput, result: PayslipResult) -> dict[str, set[int]]:
         "pay.deduction": {each.amount_pence for each in inp.deductions},
         "holiday.pay_for_work": {work},
         "paye.pay": {result.taxable_pence},
+        "paye.money": {result.taxable_pence - inp.payrolled_benefits_pence},
         "paye.benefits": {inp.payrolled_benefits_pence},
         "paye.pay_before": {inp.pay_to_date_pence + inp.previous_pay_pence},
         "paye.tax_before": {inp.tax_to_date_pence + inp.previous_tax_pence if cumulative else 0},
         "paye.free_pay_period_1": {free_pay_period_1(year, code.number or 0, base)},
         "paye.band_edge": set(table[1]),
         "paye.band_tax": set(table[2]),
-        "nic.pay": {niable},
+        "nic.pay": {niable, *late},
         "nic.threshold": {limits.pt, limits.st, limits.fust, limits.uel},
         "nic.limit": {limits.uel},
         "nic.employer": {0},
         "nic.zero": {0},
         "nic.director.employee_paid": {director.employee_paid_pence if director else 0},
         "nic.director.employer_paid": {director.employer_paid_pence if director else 0},
-        "loan.earnings": {earlier.niable_pence + result.niable_pence},
+        "loan.earnings": {earlier.niable_pence + own, *late},
         "loan.threshold": {loans.period_threshold(year, plan, inp.frequency) for plan in year.loans},
         "loan.zero": {0},
-        "pension.pay": {pensionable},
+        "pension.pay": {pensionable, *late},
         "pension.upper": {year.pension[inp.frequency].upper},
         "pension.lower": {year.pension[inp.frequency].lower},
         "pension.zero": {0},

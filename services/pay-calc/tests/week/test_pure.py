@@ -294,7 +294,11 @@ class TestDecide:
         [slip] = _decided(_worker(_version()), closed=closed, late_pay=None)
         assert _reasons(slip) == ["late_pay_rule_not_set"]
         [slip] = _decided(_worker(_version()), closed=closed, late_pay="usual_payday")
-        assert _reasons(slip) == ["unsupported_late_pay_rule"]
+        assert slip.inp is not None
+        assert [(week.period_to, week.payday_on) for week in slip.inp.late] == [(PERIOD_TO, date(2026, 4, 10))]
+        [slip] = _decided(_worker(_version()), closed=closed)
+        assert slip.inp is not None
+        assert slip.inp.late == ()
 
     def test_a_closing_run_pays_what_was_known_at_its_cut_off(self) -> None:
         known, later = _version(600), _version(660, version=2, applied_no=8)
@@ -370,11 +374,14 @@ class TestDirectors:
         terms = self._terms(Directorship("alternative", date(2020, 6, 1)), week=date(2027, 3, 28))
         assert (terms["pro_rata_weeks"], terms["last_payment_of_year"]) == (52, True)
 
-    def test_a_change_of_letter_in_the_year_is_for_a_person(self) -> None:
+    def test_a_change_of_letter_in_the_year_carries_the_earnings_of_each(self) -> None:
         paid = PaidSlip(date(2026, 4, 10), 1, "M", 50000, 0, 0)
-        assert self._terms(Directorship("standard", date(2020, 6, 1)), paid, week=date(2026, 4, 12)) == [
-            "director_letter_changed"
+        terms = self._terms(Directorship("standard", date(2020, 6, 1)), paid, week=date(2026, 4, 12))
+        assert terms["letters"] == [
+            {"letter": "M", "earnings_pence": 50000, "employee_paid_pence": 0, "employer_paid_pence": 0}
         ]
+        again = PaidSlip(date(2026, 4, 10), 1, "A", 50000, 0, 0)
+        assert "letters" not in self._terms(Directorship("standard", date(2020, 6, 1)), again, week=date(2026, 4, 12))
 
     def test_inputs_of_before_directors_were_paid_still_load(self) -> None:
         stored = slip_input(charge(600)).as_json()

@@ -387,6 +387,9 @@ def _pay_profile(record_id: str, values: Mapping[str, str]) -> dict[str, Any] | 
             "postgrad_loan": yes_or_no(values, "postgrad_loan"),
             "pension": _pension(values),
             **_directorship(values),
+            "apprenticeship_started_on": iso_date(values, "apprenticeship_started_on"),
+            "payrolled_benefits": _benefits(values),
+            "accommodation": _accommodation(values),
             "starter_declaration": values.get("starter_declaration"),
             "account_name": values.get("account_name"),
             "sort_code": values.get("sort_code"),
@@ -430,6 +433,37 @@ def _directorship(values: Mapping[str, str]) -> dict[str, Any]:
         hint = "give the date of appointment"
         raise BadCell(Fault("director_appointed_on is missing", hint, "director_appointed_on", ""))
     return {"director": True, "directorship": {"method": method, "appointed_on": appointed_on}}
+
+
+def _benefits(values: Mapping[str, str]) -> list[dict[str, Any]] | None:
+    """The one payrolled benefit that a line has room for; more come through the API. Raises BadCell."""
+    if "benefit_week" not in values:
+        return None
+    return [
+        {
+            "name": values.get("benefit_name", "Benefit in kind"),
+            "week_gbp": values["benefit_week"],
+            "starts_on": _from(values, "benefit_from"),
+        }
+    ]
+
+
+def _accommodation(values: Mapping[str, str]) -> dict[str, Any] | None:
+    """Accommodation that is provided: nights a week, what each is charged, since when. Raises BadCell."""
+    if "accommodation_days" not in values:
+        return None
+    return {
+        "days_a_week": values["accommodation_days"],
+        "charge_a_day_gbp": values.get("accommodation_charge", "0"),
+        "starts_on": _from(values, "accommodation_from"),
+    }
+
+
+def _from(values: Mapping[str, str], name: str) -> str:
+    day = iso_date(values, name)
+    if day is None:
+        raise BadCell(Fault(f"{name} is missing", "give the day from which it holds", name, ""))
+    return day
 
 
 def _right_to_work(record_id: str, values: Mapping[str, str]) -> dict[str, Any] | None:

@@ -105,6 +105,15 @@ class DeductedOut(BaseModel):
     limited_by: str
 
 
+class PensionAssessmentOut(BaseModel):
+    """The worker's category for automatic enrolment in the week, and what it asks of the agency. Null: the birth date is not known."""
+
+    category: Literal["eligible", "non_eligible", "entitled", "none"]
+    action: str
+    active_on: date | None
+    words: str
+
+
 class PayslipOut(BaseModel):
     """A worker's pay for one period, basis and payee. `figures` in pounds; gross there is before expenses, as printed."""
 
@@ -146,6 +155,7 @@ class PayslipDetail(PayslipOut):
     charges: list[ChargeOut]
     attachments: list[AttachmentOut]
     deductions: list[DeductedOut]
+    pension_assessment: PensionAssessmentOut | None
     year_to_date: dict[str, Any] | None
     engine_version: str | None
     parameter_version: str | None
@@ -275,6 +285,7 @@ async def get_payslip(
         charges=[_charge(charge) for charge in result.get("charges", [])],
         deductions=[DeductedOut(**_in_pounds(each)) for each in result.get("deductions", [])],
         attachments=[AttachmentOut(**_in_pounds(each)) for each in result.get("attachments", [])],
+        pension_assessment=result.get("pension_assessment"),
         year_to_date=None if to_date is None else _year(to_date),
         engine_version=result.get("engine_version"),
         parameter_version=result.get("parameter_version"),
@@ -420,6 +431,8 @@ def _year(to_date: dict[str, Any]) -> dict[str, Any]:
     for name, value in to_date.items():
         if name == "nic":
             shown["nic"] = _year(value)
+        elif name == "nic_other_letters":
+            shown[name] = [_year(each) for each in value]
         elif name.endswith("_pence"):
             shown[_gbp(name)] = str(_pounds(value))
         else:

@@ -95,6 +95,39 @@ class Directorship(BaseModel):
     settle_on: Day | None = None
 
 
+class HeldFor(BaseModel):
+    """Terms that hold from a day to a day, both included; without an end until they are replaced."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    starts_on: Day
+    ends_on: Day | None = None
+
+    @model_validator(mode="after")
+    def _days(self) -> HeldFor:
+        if self.ends_on is not None and self.ends_on < self.starts_on:
+            raise ValueError("ends_on is not before starts_on")
+        return self
+
+
+class PayrolledBenefit(HeldFor):
+    """A benefit in kind that is taxed through pay: its amount for each weekly payday from `starts_on`. What falls on paydays without pay is
+    taxed with the next payslip of the tax year. `starts_on` is the first payday on which it is taxed here: in a year that began with other
+    software not earlier. Another amount is another entry from its day; changing an old one puts the year right on the next payslip."""
+
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
+    week_gbp: Annotated[Money, Field(gt=0)]
+
+
+class AccommodationProvided(HeldFor):
+    """Living accommodation that the agency provides: for the minimum wage test alone, nothing is deducted by it. A charge above the day's
+    offset lowers the pay that counts; accommodation without charge adds the offset. A charge that is also recorded as an `agreed` net
+    deduction would count twice."""
+
+    days_a_week: Annotated[int, Field(ge=1, le=7)]
+    charge_a_day_gbp: Money = Decimal(0)
+
+
 class ProfileIn(Bank):
     """How one worker is paid and taxed. A whole profile replaces the one before."""
 
@@ -112,6 +145,12 @@ class ProfileIn(Bank):
     postgrad_loan: bool = False
     pension: Pension | None = None
     apprentice: bool = False
+    apprenticeship_started_on: Day | None = Field(
+        None,
+        description="Decides the first year, for the minimum wage of an apprentice of 19 or over; only with apprentice",
+    )
+    accommodation: AccommodationProvided | None = None
+    payrolled_benefits: Annotated[list[PayrolledBenefit], Field(max_length=20)] = []
     director: bool = False
     directorship: Directorship | None = Field(None, description="Needed to pay a director; only with director")
     attachment_of_earnings: bool = False
@@ -139,10 +178,15 @@ class ProfileIn(Bank):
     def _director(self) -> ProfileIn:
         if self.directorship is not None and not self.director:
             raise ValueError("directorship goes with director: true")
+        if self.apprenticeship_started_on is not None and not self.apprentice:
+            raise ValueError("apprenticeship_started_on goes with apprentice: true")
         return self
 
     def stored(self) -> dict[str, Any]:
         values = self.model_dump(exclude={"directorship"})
+        housed = self.accommodation
+        values["accommodation"] = None if housed is None else _stored_terms(housed)
+        values["payrolled_benefits"] = [_stored_terms(benefit) for benefit in self.payrolled_benefits]
         terms = self.directorship
         values["director_method"] = None if terms is None else terms.method
         values["director_appointed_on"] = None if terms is None else terms.appointed_on
@@ -156,6 +200,26 @@ class ProfileIn(Bank):
                 "sacrifice_pence": to_pence(self.pension.sacrifice_gbp),
             }
         return values
+
+
+def _stored_terms(terms: HeldFor) -> dict[str, Any]:
+    """As JSON, amounts in pence."""
+    return {
+        name.removesuffix("_gbp") + "_pence" if name.endswith("_gbp") else name: to_pence(getattr(terms, name))
+        if name.endswith("_gbp")
+        else value
+        for name, value in terms.model_dump(mode="json").items()
+    }
+
+
+def _shown_terms(stored: dict[str, Any]) -> dict[str, Any]:
+    """What `_stored_terms` made, in pounds again."""
+    return {
+        name.removesuffix("_pence") + "_gbp" if name.endswith("_pence") else name: from_pence(value)
+        if name.endswith("_pence")
+        else value
+        for name, value in stored.items()
+    }
 
 
 class ProfileBatchLine(ProfileIn):
@@ -184,6 +248,9 @@ class ProfileOut(BaseModel):
     postgrad_loan: bool
     pension: PensionTerms | None
     apprentice: bool
+    apprenticeship_started_on: date | None
+    accommodation: AccommodationProvided | None
+    payrolled_benefits: list[PayrolledBenefit]
     director: bool
     directorship: Directorship | None
     attachment_of_earnings: bool
@@ -248,6 +315,9 @@ class EmployerIn(Bank):
     paye_reference: Annotated[str, StringConstraints(pattern=r"^[0-9]{3}/[A-Z0-9]{1,10}$")] | None = None
     accounts_office_reference: Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{13}$")] | None = None
     levy_payer: bool = False
+    pension_re_enrolment_on: Day | None = Field(
+        None, description="The next day of automatic re-enrolment of who opted out"
+    )
     service_user_number: Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")] | None = None
 
 
@@ -257,7 +327,10 @@ class EmployerOut(EmployerIn):
 
 class CalendarIn(BaseModel):
     """When weeks are paid. `late_pay` is what the contract says of a week that comes after its run: no default, because the law's
-    answer depends on it; without it a late PAYE week is held."""
+    answer depends on it; without it a late PAYE week is held. with_current_pay: nothing was owed before the timesheet; it is part of this
+    payday's pay. usual_payday: it was owed on its own payday; National Insurance, loans and pension are worked out for that payday, with
+    what was charged for it before, or, where that was in an earlier tax year, on it alone at this year's rates. Tax follows payment under
+    both, and both pay on one payslip."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -488,6 +561,9 @@ def _profile(row: Any, unsupported: list[str]) -> ProfileOut:
             "earnings": pension["earnings"],
             "sacrifice_gbp": from_pence(pension.get("sacrifice_pence", 0)),
         }
+    housed = load_json(row.accommodation)
+    values["accommodation"] = None if housed is None else _shown_terms(housed)
+    values["payrolled_benefits"] = [_shown_terms(each) for each in load_json(row.payrolled_benefits)]
     values["directorship"] = None
     if row.director_method is not None:
         values["directorship"] = {

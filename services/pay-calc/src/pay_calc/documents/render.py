@@ -77,6 +77,7 @@ def _view(payslip: Payslip) -> Json:
         "period_figures": [
             ("Taxable pay", pdf.money(payslip.taxable_gbp)),
             ("Pay subject to NI", pdf.money(payslip.niable_gbp)),
+            *((f"{item.name}, taxed not paid", pdf.money(item.amount_gbp)) for item in payslip.taxed_benefits),
         ],
         "year_to_date": [_amount(item) for item in payslip.year_to_date],
         "employer_costs": [_amount(item) for item in payslip.employer_costs],

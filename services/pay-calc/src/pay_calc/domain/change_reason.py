@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from pay_calc.domain.slips import SlipInput
+from pay_calc.domain.slips import BENEFITS, SlipInput
 
 CAUSES_MAX = 3
 _PREMIUMS = {
@@ -211,6 +211,13 @@ def _facts(before: Side, now: Side) -> Iterator[_Cause]:
     if bool(was) != bool(is_) and before.figure("gross_pence") and now.figure("gross_pence"):
         yield _Cause(
             "holiday pay is now paid with each week" if is_ else "holiday pay is no longer paid with each week"
+        )
+    was, is_ = (side.result["figures"].get(BENEFITS, 0) for side in (before, now))
+    if was != is_:
+        yield _Cause(
+            f"{_gbp(is_)} of payrolled benefits taxed" + (f", {_gbp(was)} before" if was else "")
+            if is_
+            else "no payrolled benefits taxed this time"
         )
     if now.figure("tax_pence") < 0:
         yield _Cause(f"{_gbp(-now.figure('tax_pence'))} of tax given back")

@@ -17,7 +17,11 @@ from uuid import UUID
 from pay_calc.domain.engine.calendar import tax_week
 from pay_calc.domain.engine.directors import weeks_from_appointment
 from pay_calc.domain.engine.errors import EngineError
+from pay_calc.domain.engine.nic import letter_by_age
+from pay_calc.domain.late_weeks import Charged, LateWeek, Terms, late_week, weeks_apart
 from pay_calc.domain.pay_dates import DAY, WEEK, payday_of, period_to_of
+from pay_calc.domain.pension_records import NO_RECORD, PensionRecord, standing_json
+from pay_calc.domain.profile_terms import benefits_due, in_first_year
 from pay_calc.domain.profiles import Directorship, Profile, code_with_basis
 from pay_calc.domain.slips import SUPPLIED, Charge, Employee, SlipInput, SlipResult, reversal_of
 from pay_calc.domain.standing import Attachment, Deduction, Order, Recovery
@@ -63,11 +67,12 @@ class PaidCharge:
 class ToDate:
     taxable_pence: int = 0
     tax_pence: int = 0
+    benefits_pence: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class PaidSlip:
-    """What a finalised payslip says of National Insurance, pence."""
+    """What a finalised payslip says of National Insurance, pence, under one letter: a payslip that moved several gives one each."""
 
     payday_on: date
     employment_no: int
@@ -75,6 +80,30 @@ class PaidSlip:
     niable_pence: int
     employee_nic_pence: int
     employer_nic_pence: int
+
+
+def paid_slips_of(payday_on: date, inputs: Mapping[str, Any], result: Mapping[str, Any]) -> list[PaidSlip]:
+    """The stored inputs and result of a finalised payslip by letter."""
+    figures, employment_no = result["figures"], inputs["employee"]["employment_no"]
+    parts = result.get("nic_parts") or [
+        {
+            "letter": result["ni_letter"],
+            "niable_pence": figures["niable_pence"],
+            "employee_pence": figures["employee_nic_pence"],
+            "employer_pence": figures["employer_nic_pence"],
+        }
+    ]
+    return [
+        PaidSlip(
+            payday_on,
+            employment_no,
+            part["letter"],
+            part["niable_pence"],
+            part["employee_pence"],
+            part["employer_pence"],
+        )
+        for part in parts
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +125,8 @@ class Agency:
     closed: frozenset[date]
     """`period_to` of closed runs."""
     closing: Closing | None = None
+    re_enrolment_on: date | None = None
+    """The agency's next day of automatic re-enrolment."""
 
 
 @dataclass(slots=True)
@@ -115,11 +146,15 @@ class Worker:
     """By tax year and employment number."""
     history: list[PaidSlip] = field(default_factory=list)
     """Finalised payslips; read for directors only."""
+    charged: tuple[Charged, ...] = ()
+    """What they charged on each earnings period; read for workers with a late week whose agency pays those for their usual payday."""
     statutory: tuple[StatutoryPay, ...] = ()
     """Weeks of statutory pay that no finalised payslip has paid."""
     deductions: tuple[Deduction, ...] = ()
     orders: tuple[Order, ...] = ()
     """Attachment orders, ended ones too."""
+    employed_from: date | None = None
+    pension_record: PensionRecord | None = None
 
 
 @dataclass(slots=True)
@@ -234,8 +269,6 @@ def _reasons(worker: Worker, agency: Agency, version: Version, *, late: bool) ->
     reasons.extend(_lacking(worker))
     if late and agency.late_pay is None:
         reasons.append({"code": "late_pay_rule_not_set"})
-    elif late and agency.late_pay != "with_current_pay":
-        reasons.append({"code": "unsupported_late_pay_rule"})
     return tuple(reasons)
 
 
@@ -260,7 +293,7 @@ def _work(worker: Worker, agency: Agency, slip: Slip, calculate: Calculate, tax_
         if refused is None:
             return
         corrections = [version for version in slip.paid if worker.paid.get(version.timesheet_id)]
-        if refused["code"] == "negative_pay" and corrections:
+        if refused["code"] in ("negative_pay", "correction_of_last_year") and corrections:
             _hold(slip, corrections, refused)
         elif slip.paid and slip.statutory:
             aside, slip.statutory = slip.statutory, []
@@ -317,7 +350,7 @@ def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[da
             found for order in worker.orders if (found := order.on(slip.payday_on, slip.period_to - DAY)) is not None
         )
         deductions = tuple(taken for each in worker.deductions if (taken := each.on(slip.payday_on)) is not None)
-        employee = _employee(worker.profile, worker, slip.payday_on, tax_year_of)
+        employee = _employee(worker.profile, worker, agency, slip, tax_year_of)
     return SlipInput(
         pay_basis=slip.pay_basis,  # type: ignore[arg-type]  # the four bases of the contract
         payee_id=None if slip.payee_id is None else str(slip.payee_id),
@@ -330,13 +363,44 @@ def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[da
         attachments=attachments,
         statutory=tuple(slip.statutory),
         deductions=deductions,
+        late=() if employee is None else _late(worker, agency, slip, charges, employee, tax_year_of),
     )
 
 
-def _employee(profile: Profile, worker: Worker, payday_on: date, tax_year_of: Callable[[date], str]) -> Employee:
+def _late(
+    worker: Worker,
+    agency: Agency,
+    slip: Slip,
+    charges: Sequence[Charge],
+    employee: Employee,
+    tax_year_of: Callable[[date], str],
+) -> tuple[LateWeek, ...]:
+    """The earnings periods of late weeks, where the agency's contract owed them on their usual payday. A director's is the year."""
+    if agency.late_pay != "usual_payday" or employee.director is not None:
+        return ()
+    pension = employee.pension or {}
+    terms = Terms(
+        employee.employment_no,
+        employee.student_loan_plan,
+        employee.postgrad_loan,
+        on_basic_pay=pension.get("earnings") == "basic_pay",
+    )
+    first_day = date(int(tax_year_of(slip.payday_on)[:4]), 4, 6)
+    return tuple(
+        late_week(period_to, payday_of(period_to - DAY, agency.payday_days_after), first_day, worker.charged, terms)
+        for period_to in weeks_apart((charge.week_ending for charge in charges), slip.period_to)
+    )
+
+
+def _employee(
+    profile: Profile, worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[date], str]
+) -> Employee:
+    payday_on, period_from = slip.payday_on, slip.period_to - WEEK
     tax_year = tax_year_of(payday_on)
     before = worker.to_date.get((tax_year, profile.employment_no), ToDate())
     moved = profile.previous_tax_year == tax_year
+    record = worker.pension_record or NO_RECORD
+    taxed_benefits = sum(sums.benefits_pence for (year, _), sums in worker.to_date.items() if year == tax_year)
     return Employee(
         tax_code=code_with_basis(profile.tax_code, profile.tax_basis),
         ni_letter=profile.ni_letter,
@@ -344,7 +408,7 @@ def _employee(profile: Profile, worker: Worker, payday_on: date, tax_year_of: Ca
         birth_on=profile.birth_on,
         student_loan_plan=profile.student_loan_plan,
         postgrad_loan=profile.postgrad_loan,
-        pension=profile.pension,
+        pension=profile.pension if record.contributes(slip.period_to, payday_on) else None,
         apprentice=profile.apprentice,
         previous_pay_pence=profile.previous_pay_pence if moved else 0,
         previous_tax_pence=profile.previous_tax_pence if moved else 0,
@@ -353,6 +417,21 @@ def _employee(profile: Profile, worker: Worker, payday_on: date, tax_year_of: Ca
         director=None
         if profile.directorship is None
         else _director(profile, profile.directorship, worker.history, payday_on, tax_year_of),
+        apprenticeship_first_year=in_first_year(profile.apprenticeship_started_on, period_from)
+        if profile.apprentice
+        else None,
+        accommodation=None
+        if profile.accommodation is None
+        else profile.accommodation.in_period(period_from, slip.period_to),
+        benefits=benefits_due(profile.benefits, payday_on, taxed_benefits, tax_year_of),
+        pension_standing=None
+        if profile.birth_on is None
+        else standing_json(
+            record,
+            has_terms=profile.pension is not None,
+            employed_from=worker.employed_from or period_from,
+            re_enrolment_on=agency.re_enrolment_on,
+        ),
     )
 
 
@@ -380,12 +459,7 @@ def _director(
         and tax_year_of(slip.payday_on) == tax_year
         and tax_week(slip.payday_on) >= first_week
     ]
-    if any(slip.ni_letter != profile.ni_letter for slip in inside):
-        raise EngineError(
-            "director_letter_changed",
-            "A director's NI letter changed within the tax year: the year is worked out letter by letter, by hand.",
-            "ni_letter",
-        )
+    letter = letter_by_age(profile.ni_letter, profile.birth_on, payday_on)
     settles = terms.settle_on is not None and tax_year_of(terms.settle_on) == tax_year and payday_on >= terms.settle_on
     return {
         "method": terms.method,
@@ -394,7 +468,21 @@ def _director(
         "employee_paid_pence": sum(slip.employee_nic_pence for slip in inside),
         "employer_paid_pence": sum(slip.employer_nic_pence for slip in inside),
         "last_payment_of_year": settles or tax_year_of(payday_on + WEEK) != tax_year,
+        **({"letters": _by_letter(inside)} if any(slip.ni_letter != letter for slip in inside) else {}),
     }
+
+
+def _by_letter(inside: Sequence[PaidSlip]) -> list[dict[str, Any]]:
+    """A director's year so far by letter: the fields of `LetterToDate`."""
+    return [
+        {
+            "letter": letter,
+            "earnings_pence": sum(slip.niable_pence for slip in inside if slip.ni_letter == letter),
+            "employee_paid_pence": sum(slip.employee_nic_pence for slip in inside if slip.ni_letter == letter),
+            "employer_paid_pence": sum(slip.employer_nic_pence for slip in inside if slip.ni_letter == letter),
+        }
+        for letter in sorted({slip.ni_letter for slip in inside})
+    ]
 
 
 def totals_of(held: Sequence[tuple[Version, tuple[Reason, ...]]]) -> tuple[int, int]:

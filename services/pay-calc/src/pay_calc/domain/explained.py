@@ -66,6 +66,7 @@ _SOURCES = {
     "nic": "Social Security Contributions and Benefits Act 1992 ss.8 and 9; HMRC, exact percentage method",
     "nic.director": "Social Security (Contributions) Regulations 2001 reg. 8; HMRC, CA44",
     "period": "Social Security (Contributions) Regulations 2001 reg. 3: one charge for an earnings period",
+    "period.each": "Social Security (Contributions) Regulations 2001 reg. 7; HMRC, NIM08710: late pay belongs to its own payday",
     "loan": "Education (Student Loans) (Repayment) Regulations 2009; HMRC, student loan deduction specification",
     "pension": "Pensions Act 2008 ss.13 and 20; the scheme's rules",
     "order": "The order that was served on the employer, and the law it names",
@@ -189,7 +190,7 @@ def _by_prefix(table: Mapping[str, str], rule_id: str) -> str | None:
 
 def figure_of(node: Node) -> str | None:
     """The figure of a payslip that a node makes; the rest of a period is the figure of what it is the rest of."""
-    if node.rule_id == "period.rest":
+    if node.rule_id in ("period.rest", "period.each"):
         return figure_of(node.children[0])
     return _by_prefix(_FIGURE_OF, node.rule_id)
 
@@ -272,7 +273,10 @@ def every(step: Step) -> Iterator[Step]:
 
 def summary(step: Step) -> str:
     """How a figure came about in two or three sentences: what a clerk would say on the telephone."""
-    return _SUMMARIES.get(step.figure or "", _other)(step)
+    words = _SUMMARIES.get(step.figure or "", _other)
+    if step.rule_id == "period.each":
+        return " ".join([_other(step), *(words(child) for child in step.children)])
+    return words(step)
 
 
 def _other(step: Step) -> str:

@@ -38,6 +38,7 @@ COLUMNS = (
     "tax_code",
     "tax_basis_non_cumulative",
     "taxable_pay",
+    "payrolled_benefits",
     "non_tax_or_nic_payment",
     "deductions_from_net_pay",
     "pay_after_statutory_deductions",
@@ -48,6 +49,7 @@ COLUMNS = (
     "postgrad_loan_deducted",
     "tax_deducted",
     "taxable_pay_to_date",
+    "payrolled_benefits_to_date",
     "tax_to_date",
     "student_loan_to_date",
     "postgrad_loan_to_date",
@@ -99,6 +101,64 @@ def safe_cell(value: str) -> str:
     return f"'{value}" if _FORMULA.match(value) and not _MONEY.fullmatch(value) else value
 
 
+def letters_of(to_date: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The year to date of each NI letter, the payslip's own first."""
+    return [to_date["nic"], *to_date.get("nic_other_letters", ())]
+
+
+def rows(
+    *,
+    employer: Mapping[str, Any],
+    person: Mapping[str, Any],
+    payday_on: str,
+    inputs: Mapping[str, Any],
+    result: Mapping[str, Any],
+    to_date: Mapping[str, Any],
+    family_pay_to_date: Mapping[str, int],
+) -> list[list[str]]:
+    """One payslip's rows, in the order of `COLUMNS`: the payment under its own NI letter, and a row for each other letter of the year
+    with that letter's columns and who it is about, and no payment."""
+    whole = row(
+        employer=employer,
+        person=person,
+        payday_on=payday_on,
+        inputs=inputs,
+        result=result,
+        to_date=to_date,
+        nic_to_date=to_date["nic"],
+        family_pay_to_date=family_pay_to_date,
+    )
+    parts = {part["letter"]: part for part in result.get("nic_parts", ())}
+    named = dict(zip(COLUMNS, whole, strict=True))
+    if parts:
+        named |= _nic_cells(result["ni_letter"], parts.get(result["ni_letter"], _NONE), to_date["nic"])
+    found = [[named[name] for name in COLUMNS]]
+    for other in letters_of(to_date)[1:]:
+        cells = {name: named[name] if name in _WHOSE else "" for name in COLUMNS}
+        cells |= _nic_cells(other["letter"], parts.get(other["letter"], _NONE), other)
+        found.append([cells[name] for name in COLUMNS])
+    return found
+
+
+_WHOSE = (*COLUMNS[: COLUMNS.index("started_on")], "payment_date")
+_NONE: Mapping[str, int] = {"niable_pence": 0, "employee_pence": 0, "employer_pence": 0}
+
+
+def _nic_cells(letter: str, now: Mapping[str, Any], to_date: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "ni_letter": letter,
+        "nic_gross_in_period": pounds(now["niable_pence"]),
+        "nic_gross_to_date": pounds(to_date["niable_pence"]),
+        "nic_at_lel_to_date": pounds(to_date["at_lel_pence"]),
+        "nic_lel_to_pt_to_date": pounds(to_date["lel_to_pt_pence"]),
+        "nic_pt_to_uel_to_date": pounds(to_date["pt_to_uel_pence"]),
+        "employer_nic_in_period": pounds(now["employer_pence"]),
+        "employer_nic_to_date": pounds(to_date["employer_pence"]),
+        "employee_nic_in_period": pounds(now["employee_pence"]),
+        "employee_nic_to_date": pounds(to_date["employee_pence"]),
+    }
+
+
 def row(
     *,
     employer: Mapping[str, Any],
@@ -145,6 +205,7 @@ def row(
         "tax_code": code,
         "tax_basis_non_cumulative": non_cumulative or ("Y" if result["tax_basis"] == "non_cumulative" else ""),
         "taxable_pay": pounds(figures["taxable_pence"]),
+        "payrolled_benefits": pounds(figures.get("payrolled_benefits_pence", 0)),
         "non_tax_or_nic_payment": pounds(figures["expenses_pence"]),
         "deductions_from_net_pay": pounds(figures["other_deductions_pence"]),
         "pay_after_statutory_deductions": pounds(
@@ -157,20 +218,20 @@ def row(
         "postgrad_loan_deducted": pounds(figures["postgrad_loan_pence"]),
         "tax_deducted": pounds(figures["tax_pence"]),
         "taxable_pay_to_date": pounds(to_date["taxable_pence"]),
+        "payrolled_benefits_to_date": pounds(to_date.get("payrolled_benefits_pence", 0)),
         "tax_to_date": pounds(to_date["tax_pence"]),
         "student_loan_to_date": pounds(to_date["student_loan_pence"]),
         "postgrad_loan_to_date": pounds(to_date["postgrad_loan_pence"]),
         "pension_to_date": pounds(to_date["employee_pension_pence"]),
-        "ni_letter": result["ni_letter"],
-        "nic_gross_in_period": pounds(figures["niable_pence"]),
-        "nic_gross_to_date": pounds(nic_to_date["niable_pence"]),
-        "nic_at_lel_to_date": pounds(nic_to_date["at_lel_pence"]),
-        "nic_lel_to_pt_to_date": pounds(nic_to_date["lel_to_pt_pence"]),
-        "nic_pt_to_uel_to_date": pounds(nic_to_date["pt_to_uel_pence"]),
-        "employer_nic_in_period": pounds(figures["employer_nic_pence"]),
-        "employer_nic_to_date": pounds(nic_to_date["employer_pence"]),
-        "employee_nic_in_period": pounds(figures["employee_nic_pence"]),
-        "employee_nic_to_date": pounds(nic_to_date["employee_pence"]),
+        **_nic_cells(
+            result["ni_letter"],
+            {
+                "niable_pence": figures["niable_pence"],
+                "employee_pence": figures["employee_nic_pence"],
+                "employer_pence": figures["employer_nic_pence"],
+            },
+            nic_to_date,
+        ),
         **{
             f"{kind.lower()}_to_date": pounds(family_pay_to_date[kind]) if kind in family_pay_to_date else ""
             for kind in ("SMP", "SPP", "SAP", "ShPP", "SPBP", "SNCP")

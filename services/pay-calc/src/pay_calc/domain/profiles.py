@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.engine.tax_code import parse_tax_code
+from pay_calc.domain.profile_terms import Benefit, Provided
 
 _NI_NUMBER = re.compile(r"[A-Z]{2}[0-9]{6}[A-D]")
 SUPPORTED_NI_LETTERS = frozenset("ABCHJMVXZ")
@@ -77,6 +78,10 @@ class Profile:
     employment_no: int
     has_bank: bool
     directorship: Directorship | None = None
+    apprenticeship_started_on: date | None = None
+    accommodation: Provided | None = None
+    benefits: tuple[Benefit, ...] = ()
+    """Payrolled benefits."""
 
     def unsupported(self, *, orders: int = 0) -> list[str]:
         """Codes of what this profile lacks, or needs and this release does not work out. `orders`: attachment orders that are recorded."""

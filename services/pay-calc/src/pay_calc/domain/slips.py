@@ -7,7 +7,7 @@ the stored result to the penny, years later.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -16,7 +16,9 @@ from typing import Any, Literal
 from pay_calc.domain.engine import ENGINE_VERSION
 from pay_calc.domain.engine.attachment_tables import AttachmentBook
 from pay_calc.domain.engine.deductions import payslip_with_recovery
-from pay_calc.domain.engine.parameters import MinimumWageBook, YearBook
+from pay_calc.domain.engine.directors import LetterToDate
+from pay_calc.domain.engine.minimum_wage import Accommodation
+from pay_calc.domain.engine.parameters import MinimumWageBook, YearBook, YearParameters
 from pay_calc.domain.engine.payslip import (
     DirectorTerms,
     PayLineInput,
@@ -28,6 +30,10 @@ from pay_calc.domain.engine.payslip import (
     pay_lines_of,
 )
 from pay_calc.domain.engine.trace import Node, Trace
+from pay_calc.domain.late_weeks import LateWeek, late_week_of, parts_as_json
+from pay_calc.domain.pay_dates import DAY
+from pay_calc.domain.pension_records import assessed
+from pay_calc.domain.profile_terms import benefits_pence, explain_benefits
 from pay_calc.domain.shares import largest_remainder
 from pay_calc.domain.standing import Attachment, Recovery, attachment_of, recovery_of
 from pay_calc.domain.statutory import StatutoryPay, explained, statutory_of
@@ -142,7 +148,10 @@ def reversal_of(paid: Charge, *, paid_pence: int, rounding_pence: int) -> Charge
 
 @dataclass(frozen=True, slots=True)
 class Employee:
-    """What the tax calculation needs of a worker. To-date figures are this employment's, this tax year, before this payment."""
+    """What the tax calculation needs of a worker. To-date figures are this employment's, this tax year, before this payment.
+
+    As in `SlipInput`, what few workers have is in the JSON only where there is any.
+    """
 
     tax_code: str
     ni_letter: str
@@ -158,6 +167,12 @@ class Employee:
     tax_to_date_pence: int = 0
     director: Mapping[str, Any] | None = None
     """The fields of `DirectorTerms`; None: not a director. Slips finalised before directors were paid do not name it."""
+    apprenticeship_first_year: bool | None = None
+    accommodation: Accommodation | None = None
+    benefits: Mapping[str, Any] | None = None
+    """Payrolled benefits, as `profile_terms.benefits_due` gives them."""
+    pension_standing: Mapping[str, Any] | None = None
+    """For the assessment of the week, as `pension_records.standing_json` gives it; None: the birth date is not known."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -174,12 +189,23 @@ class Employee:
             "pay_to_date_pence": self.pay_to_date_pence,
             "tax_to_date_pence": self.tax_to_date_pence,
             "director": None if self.director is None else dict(self.director),
+            **(
+                {}
+                if self.apprenticeship_first_year is None
+                else {"apprenticeship_first_year": self.apprenticeship_first_year}
+            ),
+            **({} if self.accommodation is None else {"accommodation": asdict(self.accommodation)}),
+            **({} if self.benefits is None else {"benefits": dict(self.benefits)}),
+            **({} if self.pension_standing is None else {"pension_standing": dict(self.pension_standing)}),
         }
 
 
 def employee_of(raw: Mapping[str, Any]) -> Employee:
     """An employee as `Employee.as_json` wrote it."""
-    return Employee(**{**raw, "birth_on": date.fromisoformat(raw["birth_on"]) if raw["birth_on"] else None})
+    facts = {**raw, "birth_on": date.fromisoformat(raw["birth_on"]) if raw["birth_on"] else None}
+    if "accommodation" in raw:
+        facts["accommodation"] = Accommodation(**raw["accommodation"])
+    return Employee(**facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +226,8 @@ class SlipInput:
     attachments: tuple[Attachment, ...] = ()
     statutory: tuple[StatutoryPay, ...] = ()
     deductions: tuple[Recovery, ...] = ()
+    late: tuple[LateWeek, ...] = ()
+    """Weeks of earlier paydays among the charges, each an earnings period of its own; none where late weeks are part of this payday's."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -214,6 +242,7 @@ class SlipInput:
             **({"attachments": [each.as_json() for each in self.attachments]} if self.attachments else {}),
             **({"statutory": [each.as_json() for each in self.statutory]} if self.statutory else {}),
             **({"deductions": [each.as_json() for each in self.deductions]} if self.deductions else {}),
+            **({"late": [each.as_json() for each in self.late]} if self.late else {}),
         }
 
 
@@ -231,6 +260,7 @@ def input_of(raw: Mapping[str, Any]) -> SlipInput:
         attachments=tuple(attachment_of(each) for each in raw.get("attachments", ())),
         statutory=tuple(statutory_of(each) for each in raw.get("statutory", ())),
         deductions=tuple(recovery_of(each) for each in raw.get("deductions", ())),
+        late=tuple(late_week_of(each) for each in raw.get("late", ())),
     )
 
 
@@ -255,6 +285,8 @@ FIGURES = (
     "pay_to_date_pence",
     "tax_to_date_pence",
 )
+BENEFITS = "payrolled_benefits_pence"
+"""A further figure of payslips with payrolled benefits: the part of taxable pay that is not paid in money."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +298,8 @@ class SlipResult:
     left_pence (still owed; None: no total). `deductions`: for each: deduction_id, reference, kind, taken_pence, left_pence, limited_by (why
     less than its instalment was taken, or nothing). `lines` are what is printed, `charges` one entry for each charge of the input, in its
     order: (its share, the penny that
-    summing moved), both pence.
+    summing moved), both pence. `nic_parts`: what each NI letter's figures to date move by, where there is more than one of them or of
+    periods; `late`: what of the figures is a late week's, by its `reference`, the end of its period.
     """
 
     figures: Mapping[str, int]
@@ -286,6 +319,10 @@ class SlipResult:
     parameter_version: str
     attachments: tuple[Mapping[str, Any], ...] = ()
     deductions: tuple[Mapping[str, Any], ...] = ()
+    nic_parts: tuple[Mapping[str, Any], ...] = ()
+    late: tuple[Mapping[str, Any], ...] = ()
+    pension_assessment: Mapping[str, Any] | None = None
+    """The worker's category for automatic enrolment in this week, and what it asks of the employer."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -306,6 +343,9 @@ class SlipResult:
             "parameter_version": self.parameter_version,
             **({"attachments": [dict(each) for each in self.attachments]} if self.attachments else {}),
             **({"deductions": [dict(each) for each in self.deductions]} if self.deductions else {}),
+            **({"nic_parts": [dict(each) for each in self.nic_parts]} if self.nic_parts else {}),
+            **({"late": [dict(each) for each in self.late]} if self.late else {}),
+            **({} if self.pension_assessment is None else {"pension_assessment": dict(self.pension_assessment)}),
         }
 
 
@@ -352,16 +392,25 @@ def _paye(
         pension=_pension(employee.pension, inp.charges),
         birth_on=employee.birth_on,
         apprentice=employee.apprentice,
-        director=None if employee.director is None else DirectorTerms(**employee.director),
+        director=_director(employee.director),
         period_from=inp.period_from,
         minimum_wage=book,
         apprenticeship_levy=inp.levy_payer,
         attachments=tuple(each.order for each in inp.attachments),
         attachment_book=tables,
+        payrolled_benefits_pence=benefits_pence(employee.benefits),
+        apprenticeship_first_year=employee.apprenticeship_first_year,
+        accommodation=employee.accommodation,
+        late=tuple(
+            week.as_period(tuple(i for i, each in enumerate(inp.charges) if week.period_to == each.week_ending + DAY))
+            for week in inp.late
+        ),
     )
     result, recovered = _with_recovery(given, inp, trace)
     figures = {name: getattr(result, name) for name in FIGURES}
     figures["other_deductions_pence"] += result.attachments_pence
+    if employee.benefits is not None:
+        figures[BENEFITS] = given.payrolled_benefits_pence
     if result.gross_pence == 0:
         if trace is not None:
             _expenses_alone(trace, result.expenses_pence)
@@ -378,6 +427,8 @@ def _paye(
     shown, shares = _shares(inp.charges, work_lines)
     if trace is not None and inp.statutory:
         _explain_statutory(inp, result, years, trace)
+    if trace is not None and employee.benefits is not None:
+        explain_benefits(employee.benefits, trace)
     return SlipResult(
         figures=figures,
         lines=shown + _statutory_shown(inp, result),
@@ -396,7 +447,34 @@ def _paye(
         parameter_version=result.parameter_version,
         attachments=_attached(inp, result) if result.gross_pence else (),
         deductions=recovered,
+        nic_parts=tuple(parts_as_json(result.nic_parts)) if result.gross_pence else (),
+        late=tuple(asdict(each) for each in result.late) if result.gross_pence else (),
+        pension_assessment=_assessed(inp, employee, result, parameters),
     )
+
+
+def _assessed(
+    inp: SlipInput, employee: Employee, result: PayslipResult, parameters: YearParameters
+) -> Mapping[str, Any] | None:
+    """The week's own pay decides; late weeks' pay was due in another period."""
+    if employee.pension_standing is None or employee.birth_on is None:
+        return None
+    return assessed(
+        parameters,
+        employee.pension_standing,
+        birth_on=employee.birth_on,
+        period_from=inp.period_from,
+        period_to=inp.period_to,
+        payday_on=inp.payday_on,
+        pay_pence=result.niable_pence - sum(each.niable_pence for each in result.late),
+    )
+
+
+def _director(raw: Mapping[str, Any] | None) -> DirectorTerms | None:
+    if raw is None:
+        return None
+    letters = tuple(LetterToDate(**each) for each in raw.get("letters", ()))
+    return DirectorTerms(**{**raw, "letters": letters})
 
 
 def _with_recovery(

@@ -293,6 +293,7 @@ def in_year(inp: SlipInput, tax_year: str, years: YearBook) -> SlipInput:
             replace(pay, week_ending=pay.week_ending + by, dates=tuple(day + by for day in pay.dates))
             for pay in inp.statutory
         ),
+        late=tuple(week.moved(by) for week in inp.late),
     )
 
 

@@ -10,10 +10,13 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from pay_calc.domain.decide import AWAITING, Agency, Closing, PaidCharge, PaidSlip, ToDate, Version, Worker
+from pay_calc.domain.decide import AWAITING, Agency, Closing, PaidCharge, ToDate, Version, Worker, paid_slips_of
+from pay_calc.domain.late_weeks import charged_of
+from pay_calc.domain.pay_dates import period_to_of
+from pay_calc.domain.profile_terms import Benefit, Provided
 from pay_calc.domain.profiles import Directorship, Profile
 from pay_calc.domain.slips import Charge, charge_of
-from pay_calc.store import standing, statutory
+from pay_calc.store import pension_records, standing, statutory
 from paybill_common.db import Tx
 from paybill_common.money import to_pence
 from paybill_contracts.invoicing import SelfBillIssued
@@ -246,7 +249,7 @@ async def load_agencies(tx: Tx, agencies: Iterable[UUID]) -> dict[UUID, Agency]:
     ids = sorted(set(agencies))
     settings = await tx.execute(
         """
-        SELECT a, c.payday_days_after, c.late_pay, coalesce(e.levy_payer, false) AS levy_payer
+        SELECT a, c.payday_days_after, c.late_pay, coalesce(e.levy_payer, false) AS levy_payer, e.pension_re_enrolment_on
         FROM unnest(CAST(:agencies AS uuid[])) AS a
         LEFT JOIN pay_calendar c ON c.agency_id = a LEFT JOIN employer e ON e.agency_id = a
         """,
@@ -270,6 +273,7 @@ async def load_agencies(tx: Tx, agencies: Iterable[UUID]) -> dict[UUID, Agency]:
             levy_payer=row.levy_payer,
             closed=frozenset(closed[row.a]),
             closing=closing.get(row.a),
+            re_enrolment_on=row.pension_re_enrolment_on,
         )
         for row in settings
     }
@@ -283,7 +287,10 @@ async def load(tx: Tx, keys: Sequence[Key]) -> Facts:
     await _load_versions(tx, params, workers)
     await _load_paid(tx, workers)
     await _load_people(tx, params, workers)
-    await _load_history(tx, workers)
+    await _load_history(tx, workers, agencies)
+    for key, (employed_from, record) in (await pension_records.of_workers(tx, list(keys))).items():
+        if key in workers:
+            workers[key].employed_from, workers[key].pension_record = employed_from, record
     for key, orders in (await standing.orders_of(tx, keys)).items():
         if key in workers:
             workers[key].orders = tuple(orders)
@@ -390,7 +397,8 @@ async def _load_people(tx: Tx, params: dict[str, Any], workers: dict[Key, Worker
     profiles = await tx.execute(
         f"""
         SELECT p.agency_id, p.worker_id, p.tax_code, p.tax_basis, p.ni_letter, p.birth_on, p.student_loan_plan, p.postgrad_loan,
-               p.pension, p.apprentice, p.director, p.director_method, p.director_appointed_on, p.director_settle_on,
+               p.pension, p.apprentice, p.apprenticeship_started_on, p.accommodation, p.payrolled_benefits,
+               p.director, p.director_method, p.director_appointed_on, p.director_settle_on,
                p.attachment_of_earnings, p.previous_tax_year, p.previous_pay_gbp, p.previous_tax_gbp, p.employment_no,
                p.sort_code IS NOT NULL AS has_bank
         FROM pay_profile p WHERE {_AMONG.format(t="p")}
@@ -420,10 +428,13 @@ async def _load_people(tx: Tx, params: dict[str, Any], workers: dict[Key, Worker
             directorship=Directorship(row.director_method, row.director_appointed_on, row.director_settle_on)
             if row.director and row.director_method is not None
             else None,
+            apprenticeship_started_on=row.apprenticeship_started_on,
+            accommodation=None if row.accommodation is None else Provided(**_dated(_json(row.accommodation))),
+            benefits=tuple(Benefit(**_dated(raw)) for raw in _json(row.payrolled_benefits)),
         )
     sums = await tx.execute(
         f"""
-        SELECT y.agency_id, y.worker_id, y.tax_year, y.employment_no, y.taxable_pence, y.tax_pence
+        SELECT y.agency_id, y.worker_id, y.tax_year, y.employment_no, y.taxable_pence, y.tax_pence, y.payrolled_benefits_pence
         FROM year_to_date y WHERE {_AMONG.format(t="y")}
         """,  # noqa: S608  constant text
         **params,
@@ -431,7 +442,9 @@ async def _load_people(tx: Tx, params: dict[str, Any], workers: dict[Key, Worker
     for row in sums:
         owner = workers.get((row.agency_id, row.worker_id))
         if owner is not None:
-            owner.to_date[row.tax_year, row.employment_no] = ToDate(row.taxable_pence, row.tax_pence)
+            owner.to_date[row.tax_year, row.employment_no] = ToDate(
+                row.taxable_pence, row.tax_pence, row.payrolled_benefits_pence
+            )
     wanted = {
         (worker.agency_id, version.payee_id)
         for worker in workers.values()
@@ -454,38 +467,38 @@ async def _load_people(tx: Tx, params: dict[str, Any], workers: dict[Key, Worker
             worker.payees_with_bank = frozenset(by_agency.get(worker.agency_id, ()))
 
 
-async def _load_history(tx: Tx, workers: dict[Key, Worker]) -> None:
-    """The finalised payslips of directors, whose earnings period is the year."""
-    directors = {
+async def _load_history(tx: Tx, workers: dict[Key, Worker], agencies: dict[UUID, Agency]) -> None:
+    """The finalised payslips of directors, whose earnings period is the year, and of workers with a late week that is paid for its usual
+    payday."""
+    wanted = {
         key: worker
         for key, worker in workers.items()
-        if worker.profile is not None and worker.profile.directorship is not None
+        if worker.profile is not None
+        and (worker.profile.directorship is not None or _pays_late(worker, agencies[key[0]]))
     }
-    if not directors:
+    if not wanted:
         return
     found = await tx.execute(
         f"""
-        SELECT p.agency_id, p.worker_id, p.payday_on, p.inputs -> 'employee' ->> 'employment_no' AS employment_no,
-               p.result ->> 'ni_letter' AS ni_letter, p.result -> 'figures' ->> 'niable_pence' AS niable,
-               p.result -> 'figures' ->> 'employee_nic_pence' AS employee_nic,
-               p.result -> 'figures' ->> 'employer_nic_pence' AS employer_nic
+        SELECT p.agency_id, p.worker_id, p.payday_on, p.period_to, p.inputs, p.result
         FROM payslip p WHERE {_AMONG.format(t="p")} AND p.state = 'finalised' AND p.pay_basis = 'paye'
+        ORDER BY p.agency_id, p.worker_id, p.period_to
         """,  # noqa: S608  constant text
-        agency_set=sorted({agency for agency, _ in directors}),
-        workers=[worker for _, worker in directors],
+        agency_set=sorted({agency for agency, _ in wanted}),
+        workers=[worker for _, worker in wanted],
     )
     for row in found:
-        if (worker := directors.get((row.agency_id, row.worker_id))) is not None:
-            worker.history.append(
-                PaidSlip(
-                    payday_on=row.payday_on,
-                    employment_no=int(row.employment_no),
-                    ni_letter=row.ni_letter,
-                    niable_pence=int(row.niable),
-                    employee_nic_pence=int(row.employee_nic),
-                    employer_nic_pence=int(row.employer_nic),
-                )
-            )
+        if (worker := wanted.get((row.agency_id, row.worker_id))) is not None:
+            inputs, result = _json(row.inputs), _json(row.result)
+            worker.history.extend(paid_slips_of(row.payday_on, inputs, result))
+            worker.charged += charged_of(row.payday_on, row.period_to, inputs, result)
+
+
+def _pays_late(worker: Worker, agency: Agency) -> bool:
+    if agency.late_pay != "usual_payday":
+        return False
+    shut = agency.closed if agency.closing is None else agency.closed | {agency.closing.period_to}
+    return any(period_to_of(version.week_ending) in shut for version in worker.versions)
 
 
 async def open_workers(
@@ -575,3 +588,13 @@ def charge_json(charges: Sequence[Charge]) -> str:
 
 def _json(raw: Any) -> Any:
     return json.loads(raw) if isinstance(raw, str) else raw
+
+
+def _dated(raw: dict[str, Any]) -> dict[str, Any]:
+    """Stored terms with the days they hold from and to as dates."""
+    ends_on = raw["ends_on"]
+    return {
+        **raw,
+        "starts_on": date.fromisoformat(raw["starts_on"]),
+        "ends_on": None if ends_on is None else date.fromisoformat(ends_on),
+    }

@@ -218,13 +218,14 @@ SUMS = (
     "employee_pension_pence",
     "employer_pension_pence",
     "net_pence",
+    "payrolled_benefits_pence",
 )
 NIC_SUMS = ("niable_pence", "at_lel_pence", "lel_to_pt_pence", "pt_to_uel_pence", "employee_pence", "employer_pence")
 
 
 @dataclass(frozen=True, slots=True)
 class ToDateRow:
-    """What one finalised payslip adds to its worker's year."""
+    """What one finalised payslip adds to its worker's year. `letter` is its own, `nic` by each letter that it moves."""
 
     payslip_id: UUID
     worker_id: UUID
@@ -232,7 +233,7 @@ class ToDateRow:
     employment_no: int
     letter: str
     sums: Mapping[str, int]
-    nic: Mapping[str, int]
+    nic: Mapping[str, Mapping[str, int]]
 
 
 async def add_to_date(tx: Tx, *, agency_id: UUID, rows: Sequence[ToDateRow]) -> dict[UUID, dict[str, Any]]:
@@ -257,30 +258,53 @@ async def add_to_date(tx: Tx, *, agency_id: UUID, rows: Sequence[ToDateRow]) -> 
         **keys,
         **{name: [row.sums[name] for row in rows] for name in SUMS},
     )
-    nics = await tx.execute(
+    letters = [(row, letter, nic) for row in rows for letter, nic in row.nic.items()]
+    await tx.execute(
         f"""
         INSERT INTO year_to_date_nic (agency_id, worker_id, tax_year, employment_no, letter, {", ".join(NIC_SUMS)})
         SELECT :agency, i.* FROM unnest(CAST(:workers AS uuid[]), CAST(:years AS text[]), CAST(:employments AS int[]),
             CAST(:letters AS text[]), {", ".join(f"CAST(:{name} AS bigint[])" for name in NIC_SUMS)}) AS i
         ON CONFLICT (agency_id, worker_id, tax_year, employment_no, letter) DO UPDATE
           SET {", ".join(f"{name} = year_to_date_nic.{name} + EXCLUDED.{name}" for name in NIC_SUMS)}
-        RETURNING worker_id, {", ".join(NIC_SUMS)}
+        """,  # noqa: S608  constant names
+        agency=agency_id,
+        workers=[row.worker_id for row, _, _ in letters],
+        years=[row.tax_year for row, _, _ in letters],
+        employments=[row.employment_no for row, _, _ in letters],
+        letters=[letter for _, letter, _ in letters],
+        **{name: [nic[name] for _, _, nic in letters] for name in NIC_SUMS},
+    )
+    nics = await tx.execute(
+        f"""
+        SELECT n.worker_id, n.tax_year, n.employment_no, n.letter, {", ".join(f"n.{name}" for name in NIC_SUMS)}
+        FROM year_to_date_nic n
+        JOIN unnest(CAST(:workers AS uuid[]), CAST(:years AS text[]), CAST(:employments AS int[])) AS i(w, y, e)
+          ON n.worker_id = w AND n.tax_year = y AND n.employment_no = e
+        WHERE n.agency_id = :agency AND n.worker_id = ANY(CAST(:workers AS uuid[]))
+        ORDER BY n.worker_id, n.letter
         """,  # noqa: S608  constant names
         **keys,
-        letters=[row.letter for row in rows],
-        **{name: [row.nic[name] for row in rows] for name in NIC_SUMS},
     )
     year = {row.worker_id: {name: getattr(row, name) for name in SUMS} for row in sums}
-    nic = {row.worker_id: {name: getattr(row, name) for name in NIC_SUMS} for row in nics}
+    nic: dict[UUID, dict[str, dict[str, int]]] = {}
+    for found in nics:
+        nic.setdefault(found.worker_id, {})[found.letter] = {name: getattr(found, name) for name in NIC_SUMS}
     return {
         row.payslip_id: {
             "tax_year": row.tax_year,
             "employment_no": row.employment_no,
             **year[row.worker_id],
-            "nic": {"letter": row.letter, **nic[row.worker_id]},
+            "nic": {"letter": row.letter, **nic[row.worker_id][row.letter]},
+            **_other_letters(row.letter, nic[row.worker_id]),
         }
         for row in rows
     }
+
+
+def _other_letters(letter: str, nic: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+    """The year's other letters, named only where there are any."""
+    others = [{"letter": other, **sums} for other, sums in nic.items() if other != letter]
+    return {"nic_other_letters": others} if others else {}
 
 
 _COLUMNS = """
@@ -297,6 +321,21 @@ async def one(tx: Tx, *, agency_id: UUID, payslip_id: UUID) -> Any | None:
         id=payslip_id,
     )
     return found.first()
+
+
+async def paid_since(tx: Tx, *, agency_id: UUID, worker_id: UUID, first: date) -> list[Any]:
+    """A worker's final PAYE payslips of periods that reach this day or later, oldest first."""
+    found = await tx.execute(
+        """
+        SELECT payday_on, inputs, result FROM payslip
+        WHERE agency_id = :agency AND worker_id = :worker AND state = 'finalised' AND pay_basis = 'paye' AND period_to > :first
+        ORDER BY period_to
+        """,
+        agency=agency_id,
+        worker=worker_id,
+        first=first,
+    )
+    return list(found.all())
 
 
 async def payslips_before(tx: Tx, *, agency_id: UUID, payslips: Sequence[UUID]) -> dict[UUID, Any]:

@@ -66,6 +66,9 @@ pay_profile = Table(
     Column("postgrad_loan", Boolean, nullable=False, server_default=false()),
     Column("pension", JSONB),
     Column("apprentice", Boolean, nullable=False, server_default=false()),
+    Column("apprenticeship_started_on", Date),
+    Column("accommodation", JSONB),
+    Column("payrolled_benefits", JSONB, nullable=False, server_default=_EMPTY_LIST),
     Column("director", Boolean, nullable=False, server_default=false()),
     Column("director_method", Text),
     Column("director_appointed_on", Date),
@@ -116,12 +119,30 @@ employer = Table(
     Column("paye_reference", Text),
     Column("accounts_office_reference", Text),
     Column("levy_payer", Boolean, nullable=False, server_default=false()),
+    Column("pension_re_enrolment_on", Date),
     Column("service_user_number", Text),
     Column("sort_code", Text),
     Column("account_number", Text),
     Column("account_name", Text),
     Column("updated_at", DateTime(timezone=True), nullable=False),
     Column("updated_by", Text, nullable=False),
+)
+
+employer_year = Table(
+    "employer_year",
+    metadata,
+    Column("agency_id", Uuid, nullable=False),
+    Column("tax_year", Text, nullable=False),
+    Column("employment_allowance", Boolean, nullable=False),
+    Column("allowance_used_elsewhere_pence", BigInteger, nullable=False),
+    Column("levy_share_bp", Integer, nullable=False),
+    Column("class_1_last_year_pence", BigInteger),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("updated_by", Text, nullable=False),
+    PrimaryKeyConstraint("agency_id", "tax_year"),
+    CheckConstraint("levy_share_bp BETWEEN 0 AND 10000", name="levy_share"),
+    CheckConstraint("least(allowance_used_elsewhere_pence, class_1_last_year_pence) >= 0", name="not_negative"),
+    comment="What a person decided for a tax year: Employment Allowance, shares among connected employers, Class 1 of the year before.",
 )
 
 pay_calendar = Table(
@@ -134,6 +155,34 @@ pay_calendar = Table(
     Column("updated_by", Text, nullable=False),
     CheckConstraint("payday_days_after BETWEEN 0 AND 28", name="payday"),
     CheckConstraint("late_pay IN ('with_current_pay', 'usual_payday')", name="late_pay"),
+)
+
+pension_record = Table(
+    "pension_record",
+    metadata,
+    Column("agency_id", Uuid, nullable=False),
+    Column("worker_id", Uuid, nullable=False),
+    Column("member_since", Date),
+    Column("information_given_on", Date),
+    Column("postponed_from", Date),
+    Column("postponed_to", Date),
+    Column("postponed_notice_on", Date),
+    Column("opted_out_on", Date),
+    Column("ceased_on", Date),
+    Column("opt_in_from", Date),
+    Column("join_from", Date),
+    Column("informed_on", Date),
+    Column("exempt_reason", Text, nullable=False),
+    Column("document_ref", Text),
+    Column("version", Integer, nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("updated_by", Text, nullable=False),
+    PrimaryKeyConstraint("agency_id", "worker_id"),
+    CheckConstraint(
+        "(postponed_from IS NULL) = (postponed_to IS NULL) AND (postponed_from IS NULL) = (postponed_notice_on IS NULL)",
+        name="postponement_whole",
+    ),
+    comment="What persons recorded of a worker's workplace pension. The terms of contributions are on the pay profile.",
 )
 
 attachment_order = Table(
@@ -494,6 +543,7 @@ year_to_date = Table(
     Column("tax_year", Text, nullable=False),
     Column("employment_no", Integer, nullable=False),
     *(Column(name, BigInteger, nullable=False) for name in _SUMS),
+    Column("payrolled_benefits_pence", BigInteger, nullable=False, server_default=_NOUGHT),
     PrimaryKeyConstraint("agency_id", "worker_id", "tax_year", "employment_no"),
     comment="This employment only; previous employment stays on the pay profile.",
 )
@@ -580,7 +630,9 @@ TENANT_TABLES = (
     "pay_profile",
     "payee",
     "employer",
+    "employer_year",
     "pay_calendar",
+    "pension_record",
     "attachment_order",
     "attachment_amount",
     "net_deduction",

@@ -7,6 +7,7 @@ that nothing is left. Calling for a week that is closed gives the closed run.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -14,6 +15,7 @@ from uuid import UUID
 
 from pay_calc.domain.decide import totals_of
 from pay_calc.domain.pay_dates import DAY, banking_day_at_or_before, payday_of, period_to_of
+from pay_calc.domain.slips import SlipResult
 from pay_calc.domain.statutory import StatutoryPay
 from pay_calc.rates import parameters_on
 from pay_calc.store import facts, runs, slips, standing, statutory
@@ -249,7 +251,6 @@ def _to_date(worker_id: UUID, draft: Drafted) -> list[slips.ToDateRow]:
     if employee is None or result.tax_year is None or result.ni_letter is None:
         return []
     figures = result.figures
-    at_lel, lel_to_pt, pt_to_uel = result.bands
     return [
         slips.ToDateRow(
             payslip_id=draft.payslip_id,
@@ -257,17 +258,27 @@ def _to_date(worker_id: UUID, draft: Drafted) -> list[slips.ToDateRow]:
             tax_year=result.tax_year,
             employment_no=employee.employment_no,
             letter=result.ni_letter,
-            sums={name: figures[name] for name in slips.SUMS},
-            nic={
-                "niable_pence": figures["niable_pence"],
-                "at_lel_pence": at_lel,
-                "lel_to_pt_pence": lel_to_pt,
-                "pt_to_uel_pence": pt_to_uel,
-                "employee_pence": figures["employee_nic_pence"],
-                "employer_pence": figures["employer_nic_pence"],
-            },
+            sums={name: figures.get(name, 0) for name in slips.SUMS},
+            nic=_nic_by_letter(result, result.ni_letter),
         )
     ]
+
+
+def _nic_by_letter(result: SlipResult, letter: str) -> dict[str, Mapping[str, int]]:
+    """What the payslip adds to each letter's year: to its own, unless it says that it moves several."""
+    if result.nic_parts:
+        return {part["letter"]: {name: part[name] for name in slips.NIC_SUMS} for part in result.nic_parts}
+    at_lel, lel_to_pt, pt_to_uel = result.bands
+    return {
+        letter: {
+            "niable_pence": result.figures["niable_pence"],
+            "at_lel_pence": at_lel,
+            "lel_to_pt_pence": lel_to_pt,
+            "pt_to_uel_pence": pt_to_uel,
+            "employee_pence": result.figures["employee_nic_pence"],
+            "employer_pence": result.figures["employer_nic_pence"],
+        }
+    }
 
 
 def _attached(draft: Drafted) -> list[standing.Taken]:

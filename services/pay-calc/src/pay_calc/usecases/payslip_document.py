@@ -21,7 +21,8 @@ from pay_calc.documents.models import (
     Units,
 )
 from pay_calc.documents.models import Worker as PrintedWorker
-from pay_calc.domain.fps import regime_and_code
+from pay_calc.domain.fps import letters_of, regime_and_code
+from pay_calc.domain.slips import BENEFITS
 from pay_calc.store import people
 from pay_calc.usecases.explain import change_reasons
 from pay_calc.usecases.replay import load_json
@@ -131,6 +132,7 @@ def payslip_of(row: Any, context: Context) -> Payslip:
         employer_costs=_employer_costs(figures),
         year_to_date=_to_date(to_date, employee),
         change_reason=context.reasons.get(row.payslip_id),
+        taxed_benefits=_benefits(figures, employee),
     )
 
 
@@ -250,6 +252,15 @@ def _employer_costs(figures: dict[str, int]) -> tuple[Amount, ...]:
     return tuple(Amount(name=name, amount_gbp=from_pence(figures[key])) for name, key in named if figures[key])
 
 
+def _benefits(figures: dict[str, int], employee: dict[str, Any]) -> tuple[Amount, ...]:
+    """Payrolled benefits by the name of the one there is; several together, because earlier payslips taxed them together."""
+    amount = figures.get(BENEFITS, 0)
+    if not amount:
+        return ()
+    due = employee["benefits"]["due"]
+    return (Amount(name=due[0]["name"] if len(due) == 1 else "Payrolled benefits", amount_gbp=from_pence(amount)),)
+
+
 def _to_date(to_date: dict[str, Any] | None, employee: dict[str, Any]) -> tuple[Amount, ...]:
     if to_date is None:
         return ()
@@ -257,9 +268,10 @@ def _to_date(to_date: dict[str, Any] | None, employee: dict[str, Any]) -> tuple[
         ("Gross pay", to_date["gross_pence"]),
         ("Taxable pay", to_date["taxable_pence"]),
         ("Income tax", to_date["tax_pence"]),
-        ("National Insurance", to_date["nic"]["employee_pence"]),
+        ("National Insurance", sum(each["employee_pence"] for each in letters_of(to_date))),
         ("Student loan", to_date["student_loan_pence"] + to_date["postgrad_loan_pence"]),
         ("Pension", to_date["employee_pension_pence"]),
+        ("Payrolled benefits", to_date.get(BENEFITS, 0)),
         ("Previous employment, pay", employee["previous_pay_pence"]),
         ("Previous employment, tax", employee["previous_tax_pence"]),
     ]

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.pay_dates import banking_day_at_or_before, payday_of, period_to_of
-from pay_calc.store import facts, review, runs
+from pay_calc.store import facts, pension_records, review, runs
 from pay_calc.usecases.close_run import CONSUMER, differences
 from pay_calc.usecases.replay import load_json
 from pay_calc.usecases.statutory import held_of_period
@@ -30,6 +30,8 @@ FINDINGS = (
     "held",
     "late_or_corrected",
     "statutory_pay_held",
+    "pension_to_enrol",
+    "pension_to_write_to",
     "parked_events",
 )
 
@@ -141,6 +143,13 @@ async def _look(tx: Tx, agency_id: UUID, found: Preview) -> None:
     for worker_id, week, codes in await held_of_period(tx, agency_id=agency_id, period_to=found.period_to):
         detail = f"{week.kind} of the week ending {week.week_ending}: {', '.join(_words(code) for code in codes)}"
         found.findings["statutory_pay_held"].add(Item(worker_id, None, None, None, codes[0], detail, 0, Decimal(0)))
+    for row in await pension_records.to_look_at(
+        tx, agency_id=agency_id, period_to=found.period_to, most=review.ROWS_MAX
+    ):
+        told = row.action in ("may_opt_in", "may_join", "postponed")
+        code = "pension_to_write_to" if told else "pension_to_enrol"
+        detail = f"{row.words}; the pay profile has no terms" if row.action == "keep" else row.words
+        found.findings[code].add(_item(row, row.action, detail, 0, 0, None))
     workers = await review.workers(tx, agency_id=agency_id, period_to=found.period_to)
     parked = await facts.parked_keys(tx, consumer=CONSUMER, keys=[str(worker) for worker in workers])
     for key in sorted(parked):
@@ -190,6 +199,7 @@ def _words(code: str) -> str:
         "missing_bank_details": "no sort code and account number are stored",
         "missing_payee": "the placement names no umbrella or limited company",
         "negative_pay": "corrections exceed the pay of the period",
+        "correction_of_last_year": "corrections take back pay of an earlier tax year",
         "late_pay_rule_not_set": "a late week needs the agency's rule for late pay on its calendar",
         "parked_events": "events of this worker wait behind a dead letter",
         "pay_basis_changed_after_payment": "the paid version was paid on another basis or to another company",

@@ -44,11 +44,12 @@ async def store_payees(tx: Tx, *, agency_id: UUID, payees: Sequence[tuple[UUID, 
 
 
 async def store_employer(tx: Tx, *, agency_id: UUID, values: Mapping[str, Any], by: str) -> None:
-    """Store the employer; the apprenticeship levy changes drafts' cost."""
+    """Store the employer; the apprenticeship levy changes drafts' cost, and the day of re-enrolment what is asked of pensions."""
     before = await people.employer(tx, agency_id=agency_id)
     await facts.share_agencies(tx, [agency_id])
     keys: list[facts.Key] = []
-    if (before.levy_payer if before is not None else False) != values["levy_payer"]:
+    was = (False, None) if before is None else (before.levy_payer, before.pension_re_enrolment_on)
+    if was != (values["levy_payer"], values["pension_re_enrolment_on"]):
         keys = await facts.open_workers(tx, agency_id=agency_id)
         await facts.lock_workers(tx, keys)
     await people.upsert_employer(tx, agency_id=agency_id, values=values, by=by)

@@ -7,7 +7,7 @@ import io
 from typing import Any
 from uuid import UUID
 
-from pay_calc.domain.fps import COLUMNS, row
+from pay_calc.domain.fps import COLUMNS, rows
 from pay_calc.store import people, slips, statutory
 from pay_calc.usecases.replay import load_json
 from paybill_common.db import Tx
@@ -16,7 +16,7 @@ PAGE = 500
 
 
 async def fps_csv(tx: Tx, *, agency_id: UUID, pay_run_id: UUID) -> str:
-    """One row for each PAYE payslip of the run that pays something."""
+    """One row for each PAYE payslip of the run that pays something, and one for each other NI letter of its worker's year."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
@@ -24,31 +24,29 @@ async def fps_csv(tx: Tx, *, agency_id: UUID, pay_run_id: UUID) -> str:
     employer = {} if found is None else dict(found._mapping)
     after: tuple[UUID, UUID] | None = None
     while True:
-        rows = await slips.of_run(
+        found_slips = await slips.of_run(
             tx, agency_id=agency_id, pay_run_id=pay_run_id, pay_basis="paye", after=after, most=PAGE
         )
-        workers = await people.on_paper(tx, agency_id=agency_id, workers=[slip.worker_id for slip in rows])
-        family_pay = await statutory.family_pay_to_date(tx, agency_id=agency_id, payslips=rows)
-        for slip in rows:
+        workers = await people.on_paper(tx, agency_id=agency_id, workers=[slip.worker_id for slip in found_slips])
+        family_pay = await statutory.family_pay_to_date(tx, agency_id=agency_id, payslips=found_slips)
+        for slip in found_slips:
             result, inputs = load_json(slip.result), load_json(slip.inputs)
             if not result["figures"]["gross_pence"]:
                 continue
-            to_date = load_json(slip.to_date)
-            writer.writerow(
-                row(
+            writer.writerows(
+                rows(
                     employer=employer,
                     person=_person(workers.get(slip.worker_id), slip.worker_id, inputs["employee"]["employment_no"]),
                     payday_on=slip.payday_on.isoformat(),
                     inputs=inputs,
                     result=result,
-                    to_date=to_date,
-                    nic_to_date=to_date["nic"],
+                    to_date=load_json(slip.to_date),
                     family_pay_to_date=family_pay.get(slip.payslip_id, {}),
                 )
             )
-        if len(rows) < PAGE:
+        if len(found_slips) < PAGE:
             return out.getvalue()
-        after = (rows[-1].worker_id, rows[-1].payslip_id)
+        after = (found_slips[-1].worker_id, found_slips[-1].payslip_id)
 
 
 def _person(found: Any, worker_id: UUID, employment_no: int) -> dict[str, Any]:

@@ -94,7 +94,7 @@ _REASONS = {
     ),
     "director_letter_changed": (
         "A director's NI letter changed within the year",
-        "Work the year out letter by letter, and pay by hand.",
+        "It is paid with the next pay run, letter by letter.",
     ),
     "statutory_pay_held": ("Statutory pay waits", "Open the absence or leave: it says why."),
     "attachment_order_missing": (
@@ -124,7 +124,14 @@ _REASONS = {
         "It is late, and no rule for late pay is set",
         "Say when a late week is paid; one answer serves every late week.",
     ),
-    "unsupported_late_pay_rule": ("The rule for late pay is not supported yet", "Choose “with current pay”."),
+    "unsupported_late_pay_rule": (
+        "The rule for late pay was not supported when it was held",
+        "It is paid with the next pay run.",
+    ),
+    "correction_of_last_year": (
+        "It takes back pay of last tax year",
+        "Correct that year's submission, and settle with the worker by hand.",
+    ),
     "negative_pay": ("A correction is larger than the pay", "It waits for a week with enough pay."),
     "below_minimum_wage": ("Below the minimum wage", "Check the hours and the rate."),
     "unsupported_profile": ("The pay profile needs something not supported yet", "Pay this worker elsewhere for now."),

@@ -60,6 +60,19 @@ def period_table(bands: RegionBands, base: int, periods: int) -> PeriodTable:
     return v, (0, *c), (0, *k)
 
 
+def _pay_node(trace: Trace, pay_pence: int, benefits_pence: int) -> Node:
+    if not benefits_pence:
+        return trace.given("paye.pay", "Taxable pay, this payment", pay_pence, "pence", _TAXABLE)
+    return Node(
+        "paye.pay", "Taxable pay, this payment", "sum", pay_pence, "pence", "pay in money and payrolled benefits", (),
+        (
+            trace.given("paye.money", "Taxable pay in money", pay_pence - benefits_pence, "pence", _TAXABLE),
+            trace.given("paye.benefits", "Payrolled benefits in it", benefits_pence, "pence", "from the payslip"),
+        ),
+        (1, 1),
+    )  # fmt: skip
+
+
 def tax_for_payment(
     parameters: YearParameters,
     code: TaxCode,
@@ -129,7 +142,7 @@ def tax_for_payment(
 
     if trace is not None:
         number = code.number if code.number is not None else 0
-        children = [trace.given("paye.pay", "Taxable pay, this payment", pay_pence, "pence", _TAXABLE)]
+        children = [_pay_node(trace, pay_pence, benefits_pence)]
         if cumulative:
             children.append(
                 trace.given(
@@ -185,7 +198,7 @@ def tax_for_payment(
         in_cash = Node(
             "paye.cash_pay", "Pay in money", "sum", pay_pence - benefits_pence, "pence", "pay less payrolled benefits", (),
             (
-                trace.given("paye.pay", "Taxable pay, this payment", pay_pence, "pence", _TAXABLE),
+                _pay_node(trace, pay_pence, benefits_pence),
                 trace.given("paye.benefits", "Payrolled benefits in it", benefits_pence, "pence", "from the payslip"),
             ),
             (1, -1),

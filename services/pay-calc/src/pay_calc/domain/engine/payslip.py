@@ -7,7 +7,7 @@ input, parameters and engine version give the same payslip.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -19,6 +19,7 @@ from pay_calc.domain.engine import (
     directors,
     holiday,
     income_tax,
+    late_pay,
     loans,
     minimum_wage,
     nic,
@@ -31,6 +32,14 @@ from pay_calc.domain.engine.calendar import require_period, tax_period
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.engine.minimum_wage import Accommodation, MinimumWageOutcome
 from pay_calc.domain.engine.parameters import Frequency, MinimumWageBook, YearParameters
+from pay_calc.domain.engine.periods import (
+    NOTHING_CHARGED,
+    EarningsPeriodToDate,
+    LateCharge,
+    LatePeriod,
+    NicPart,
+    joined,
+)
 from pay_calc.domain.engine.tax_code import parse_tax_code
 from pay_calc.domain.engine.trace import Node, Trace
 
@@ -80,21 +89,6 @@ class PensionTerms:
 
 
 @dataclass(frozen=True, slots=True)
-class EarningsPeriodToDate:
-    """What earlier payslips already charged in the same earnings period, pence: NIC, loans and pension belong to the period, not
-    the payslip, so a second payment is charged on the total less this."""
-
-    niable_pence: int = 0
-    employee_nic_pence: int = 0
-    employer_nic_pence: int = 0
-    student_loan_pence: int = 0
-    postgrad_loan_pence: int = 0
-    pensionable_pay_pence: int = 0
-    employee_pension_pence: int = 0
-    employer_pension_pence: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class DirectorTerms:
     """A company director's year so far, pence. alternative: ordinary periods until `last_payment_of_year`, then the annual calculation."""
 
@@ -104,6 +98,8 @@ class DirectorTerms:
     employee_paid_pence: int = 0
     employer_paid_pence: int = 0
     last_payment_of_year: bool = False
+    letters: tuple[directors.LetterToDate, ...] = ()
+    """The year so far letter by letter, when pay of it was under another letter than this payment's; the sums above are of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +109,6 @@ class NetDeduction:
     reference: str
     amount_pence: int
     reduces_nmw: bool = True
-
-
-_NOTHING_CHARGED = EarningsPeriodToDate()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +139,7 @@ class PayslipInput:
     period_from: date | None = None
     minimum_wage: MinimumWageBook | None = None
     payrolled_benefits_pence: int = 0
-    earnings_period: EarningsPeriodToDate = _NOTHING_CHARGED
+    earnings_period: EarningsPeriodToDate = NOTHING_CHARGED
     director: DirectorTerms | None = None
     attachments: tuple[AttachmentOrder, ...] = ()
     deductions: tuple[NetDeduction, ...] = ()
@@ -160,6 +153,8 @@ class PayslipInput:
     accommodation: Accommodation | None = None
     due_before_state_pension_age: bool = False
     """Pay that was due before State Pension age and comes late still bears employee National Insurance."""
+    late: tuple[LatePeriod, ...] = ()
+    """Earlier paydays on which part of the pay lines was owed."""
 
 
 STATUTORY_FAMILY_PAY = frozenset({"SMP", "SAP", "SPP", "SHPP", "SPBP", "SNCP"})
@@ -236,6 +231,9 @@ class PayslipResult:
     parameter_version: str
     attachments_pence: int = 0
     attachments: tuple[AttachmentResult, ...] = ()
+    nic_parts: tuple[NicPart, ...] = ()
+    """What each letter's figures move by, where more than the payslip's own period under one letter is charged; they sum to its figures."""
+    late: tuple[LateCharge, ...] = ()
 
 
 @lru_cache(maxsize=8192)
@@ -378,13 +376,7 @@ def calculate_payslip(inp: PayslipInput, trace: Trace | None = None) -> PayslipR
         parameters,
         nic.letter_by_age(recorded.letter, inp.birth_on, inp.payday_on, inp.due_before_state_pension_age),
     )
-    if inp.director is not None and letter is not recorded:
-        raise EngineError(
-            "director_letter_changed",
-            f"By age on {inp.payday_on} letter {recorded.letter} has become {letter.letter}: a director's year of several letters is "
-            "worked out letter by letter, by hand.",
-            "ni_letter",
-        )
+    _check_director(inp, recorded.letter, letter.letter)
     period = tax_period(inp.payday_on, frequency, inp.odd_week).number
     if inp.odd_week == "round_up":
         require_period(period, frequency)
@@ -423,34 +415,51 @@ def calculate_payslip(inp: PayslipInput, trace: Trace | None = None) -> PayslipR
             "pension.amount",
         )
     niable = gross - sacrifice
+    late: tuple[late_pay.LatePay, ...] = ()
+    own, own_basic = niable, basic_pay
+    if inp.late:
+        earns = frozenset(i for i, line in enumerate(inp.pay_lines) if line.holiday_counts)
+        late = late_pay.earned(
+            parameters, inp.late, lines, earns if inp.holiday == "rolled_up" else frozenset(), gross, sacrifice
+        )
+        for each in late:
+            late_pay.check(parameters, each)
+            own, own_basic = own - each.niable_pence, own_basic - each.basic_pence
 
+    late_pensions: list[tuple[int, int]] = []
     pensionable = employee_pension = employer_pension = net_pay_pension = 0
     if terms is not None:
-        worked = pension.contributions(
-            parameters,
-            frequency,
-            earlier.pensionable_pay_pence + niable,
-            terms.employee_bp,
-            terms.employer_bp,
-            terms.basis,
-            None
-            if terms.earnings == "qualifying"
-            else earlier.pensionable_pay_pence + (basic_pay if terms.earnings == "basic_pay" else niable),
-            trace,
-        )
+        worked = _pension_of_period(inp, terms, earlier, own, own_basic, trace)
         pensionable = worked.pensionable_pence if terms.employee_bp or terms.employer_bp else 0
         employee_pension = worked.employee_deducted_pence - earlier.employee_pension_pence
-        employer_pension = worked.employer_pence - earlier.employer_pension_pence + sacrifice
+        employer_pension = worked.employer_pence - earlier.employer_pension_pence
+        late_nodes: tuple[list[Node], list[Node]] = ([], [])
+        own_nodes = _popped(trace)
+        for each in late:
+            more = _pension_of_period(inp, terms, each.period.charged, each.niable_pence, each.basic_pence, trace)
+            charged = each.period.charged
+            employee_late = more.employee_deducted_pence - charged.employee_pension_pence
+            employer_late = more.employer_pence - charged.employer_pension_pence
+            late_pensions.append((employee_late, employer_late))
+            employee_pension, employer_pension = employee_pension + employee_late, employer_pension + employer_late
+            if terms.employee_bp or terms.employer_bp:
+                pensionable += more.pensionable_pence
+            _keep_late(trace, late_nodes, each, charged.employee_pension_pence, charged.employer_pension_pence)
+        employer_pension += sacrifice
         if terms.basis == "net_pay":
             net_pay_pension = employee_pension
         if trace is not None:
-            own = _less_earlier(trace, trace.pop(), earlier.employer_pension_pence)
+            for node in own_nodes:
+                trace.push(node)
+            bears = late_pay.each(_less_earlier(trace, trace.pop(), earlier.employer_pension_pence), late_nodes[1])
             if sacrifice:
                 given_up = trace.given("pay.sacrifice", "Salary sacrifice", sacrifice, "pence", "agreed amount")
-                own = Node("pension.employer_all", own.label, "sum", employer_pension, "pence", "its own, and what the worker gave up",
-                           (), (own, given_up), (1, 1))  # fmt: skip
-            trace.aside.append(own)
-            net_nodes.append(_less_earlier(trace, trace.pop(), earlier.employee_pension_pence))
+                bears = Node("pension.employer_all", bears.label, "sum", employer_pension, "pence",
+                             "its own, and what the worker gave up", (), (bears, given_up), (1, 1))  # fmt: skip
+            trace.aside.append(bears)
+            net_nodes.append(
+                late_pay.each(_less_earlier(trace, trace.pop(), earlier.employee_pension_pence), late_nodes[0])
+            )
             net_signs.append(-1)
             if sacrifice:
                 net_nodes.append(trace.given("pay.sacrifice", "Salary sacrifice", sacrifice, "pence", "agreed amount"))
@@ -478,19 +487,29 @@ def calculate_payslip(inp: PayslipInput, trace: Trace | None = None) -> PayslipR
         net_nodes.append(trace.pop())
         net_signs.append(-1)
 
-    employee_nic, employer_nic, bands = _national_insurance(inp, letter.letter, niable, trace)
+    employee_nic, employer_nic, bands, nic_parts = _national_insurance(inp, letter.letter, own, trace)
+    late_nics: tuple[NicPart, ...] = ()
+    if late:
+        own_part = NicPart(letter.letter, own, bands.at_lel_pence, bands.lel_to_pt_pence, bands.pt_to_uel_pence, employee_nic,
+                           employer_nic)  # fmt: skip
+        late_nics = _late_national_insurance(inp, late, trace)
+        nic_parts = joined((own_part, *late_nics))
+        bands = NicBands(nic_parts[0].at_lel_pence, nic_parts[0].lel_to_pt_pence, nic_parts[0].pt_to_uel_pence)
+        employee_nic = sum(part.employee_pence for part in nic_parts)
+        employer_nic = sum(part.employer_pence for part in nic_parts)
     if trace is not None:
         trace.aside.append(trace.pop())
         net_nodes.append(trace.pop())
         net_signs.append(-1)
 
     orders: tuple[AttachmentResult, ...] = ()
+    late_loans: list[list[int]] = [[0, 0] for _ in late]
     if inp.attachments:
         family = sum(line.amount_pence for line in lines if line.element.upper() in STATUTORY_FAMILY_PAY)
         left = niable - family - employee_pension - tax.tax_pence - employee_nic
-        student, postgrad, orders = _orders_and_loans(inp, niable, left, trace, net_nodes)
+        student, postgrad, orders = _orders_and_loans(inp, own, left, trace, net_nodes, late, late_loans)
     else:
-        student, postgrad = _loans(inp, niable, None, trace, net_nodes)
+        student, postgrad = _loans(inp, own, None, trace, net_nodes, late, late_loans)
     net_signs.extend([-1] * (len(net_nodes) - len(net_signs)))
     attached = sum(order.deducted_pence for order in orders) if orders else 0
 
@@ -573,7 +592,15 @@ def calculate_payslip(inp: PayslipInput, trace: Trace | None = None) -> PayslipR
         parameters.version,
         attached,
         orders,
-    )
+        nic_parts,
+        tuple(
+            LateCharge(each.period.reference, charge.letter, each.niable_pence, each.basic_pence, charge.employee_pence,
+                       charge.employer_pence, loan[0], loan[1], *contributed)
+            for each, charge, loan, contributed in zip(
+                late, late_nics, late_loans, late_pensions or [(0, 0)] * len(late), strict=True
+            )
+        ) if late else (),
+    )  # fmt: skip
 
 
 _NMW_NOT_ASKED = MinimumWageOutcome("not_tested", 0, None, 0, "no minimum wage rates were given to test against")
@@ -583,6 +610,80 @@ def rounded_text(pence: int) -> str:
     """Pence as pounds text for messages."""
     sign, size = ("-", -pence) if pence < 0 else ("", pence)
     return f"{sign}{size // 100}.{size % 100:02d}"
+
+
+def _check_director(inp: PayslipInput, recorded: str, letter: str) -> None:
+    director = inp.director
+    if director is None:
+        return
+    if letter != recorded and director.earnings_to_date_pence and not director.letters:
+        raise EngineError(
+            "director_letter_changed",
+            f"By age on {inp.payday_on} letter {recorded} has become {letter}: a director's year of several letters needs the earnings "
+            "and contributions of each.",
+            "ni_letter",
+        )
+    if inp.late:
+        raise EngineError("late_pay_of_director", "A director's late pay is part of the year's earnings.", "late")
+
+
+def _pension_of_period(
+    inp: PayslipInput,
+    terms: PensionTerms,
+    charged: EarningsPeriodToDate,
+    niable_pence: int,
+    basic_pence: int,
+    trace: Trace | None,
+) -> pension.PensionResult:
+    """Contributions of a whole earnings period, what was charged in it before included."""
+    total = charged.pensionable_pay_pence + niable_pence
+    certified = charged.pensionable_pay_pence + (basic_pence if terms.earnings == "basic_pay" else niable_pence)
+    return pension.contributions(
+        inp.parameters,
+        inp.frequency,
+        total,
+        terms.employee_bp,
+        terms.employer_bp,
+        terms.basis,
+        None if terms.earnings == "qualifying" else certified,
+        trace,
+    )
+
+
+def _popped(trace: Trace | None) -> tuple[Node, ...]:
+    """The last two nodes, in the order in which they were pushed."""
+    if trace is None:
+        return ()
+    employer = trace.pop()
+    return (trace.pop(), employer)
+
+
+def _keep_late(
+    trace: Trace | None, kept: tuple[list[Node], list[Node]], late: late_pay.LatePay, employee: int, employer: int
+) -> None:
+    """Take the last two nodes, of a late period's employee and employer, less what was taken before, and name their payday."""
+    for nodes, node, already in zip(kept, _popped(trace), (employee, employer), strict=False):
+        assert trace is not None
+        named = replace(node, label=f"{node.label}, payday {late.period.payday_on}")
+        nodes.append(_less_earlier(trace, named, already))
+
+
+def _late_national_insurance(
+    inp: PayslipInput, late: tuple[late_pay.LatePay, ...], trace: Trace | None
+) -> tuple[NicPart, ...]:
+    """Each late period's part. With a trace: the payslip's own two nodes on top become those of all periods."""
+    kept: tuple[list[Node], list[Node]] = ([], [])
+    own = _popped(trace)
+    parts = []
+    for each in late:
+        letter = late_pay.letter_of(inp.parameters, each.period, inp.ni_letter, inp.birth_on, inp.payday_on)
+        parts.append(late_pay.national_insurance(inp.parameters, inp.frequency, each, letter, trace))
+        charged = each.period.charged
+        _keep_late(trace, kept, each, charged.employee_nic_pence, charged.employer_nic_pence)
+    if trace is not None:
+        for node, nodes in zip(own, kept, strict=True):
+            trace.push(late_pay.each(node, nodes))
+    return tuple(parts)
 
 
 def _less_earlier(trace: Trace, node: Node, earlier_pence: int) -> Node:
@@ -597,9 +698,16 @@ def _less_earlier(trace: Trace, node: Node, earlier_pence: int) -> Node:
 
 
 def _loans(
-    inp: PayslipInput, niable_pence: int, room_pence: int | None, trace: Trace | None, nodes: list[Node]
+    inp: PayslipInput,
+    niable_pence: int,
+    room_pence: int | None,
+    trace: Trace | None,
+    nodes: list[Node],
+    late: tuple[late_pay.LatePay, ...],
+    late_taken: list[list[int]],
 ) -> tuple[int, int]:
-    """(student, postgraduate) loan of this payslip: the earnings period's less what was taken, within `room_pence` when orders run."""
+    """(student, postgraduate) loan of this payslip: the earnings period's less what was taken, and late periods', within `room_pence` when
+    orders run. `late_taken` gets what of each is late periods'."""
     earlier, room = inp.earnings_period, room_pence
     taken = [0, 0]
     if inp.student_loan_plan == "PG":
@@ -618,17 +726,54 @@ def _loans(
         )
         if trace is not None:
             trace.push(_less_earlier(trace, trace.pop(), already))
+        extra = _late_loans(inp, plan, late, trace) if late else []
+        own, amount = amount, amount + sum(extra)
         if room is not None:
-            amount = attachments.cap_loan(amount, room, trace)
+            asked, amount = amount, attachments.cap_loan(amount, room, trace)
             room -= amount
+            if extra and amount < asked:
+                extra = _first_come(amount - min(own, amount), extra)
+        for each, pence in zip(late_taken, extra, strict=False):
+            each[index] = pence
         taken[index] = amount
         if trace is not None:
             nodes.append(trace.pop())
     return taken[0], taken[1]
 
 
+def _late_loans(inp: PayslipInput, plan: str, late: tuple[late_pay.LatePay, ...], trace: Trace | None) -> list[int]:
+    """A plan's deduction of each late period. With a trace: the own period's node on top becomes that of all periods."""
+    amounts, nodes = [], []
+    for each in late:
+        height = 0 if trace is None else len(trace.nodes)
+        amounts.append(late_pay.loan(inp.parameters, inp.frequency, each, plan, trace))
+        if trace is not None and len(trace.nodes) > height:
+            charged = each.period.charged
+            named = replace(trace.nodes[-1], label=f"{trace.pop().label}, payday {each.period.payday_on}")
+            already = charged.postgrad_loan_pence if plan == "PG" else charged.student_loan_pence
+            nodes.append(_less_earlier(trace, named, already))
+    if trace is not None:
+        trace.push(late_pay.each(trace.pop(), nodes))
+    return amounts
+
+
+def _first_come(pence: int, asked: list[int]) -> list[int]:
+    """What is left of a capped deduction, given out in order."""
+    given = []
+    for each in asked:
+        given.append(min(each, pence))
+        pence -= given[-1]
+    return given
+
+
 def _orders_and_loans(
-    inp: PayslipInput, niable_pence: int, attachable_pence: int, trace: Trace | None, nodes: list[Node]
+    inp: PayslipInput,
+    niable_pence: int,
+    attachable_pence: int,
+    trace: Trace | None,
+    nodes: list[Node],
+    late: tuple[late_pay.LatePay, ...],
+    late_taken: list[list[int]],
 ) -> tuple[int, int, tuple[AttachmentResult, ...]]:
     """Loans and orders in the order of work: priority orders, loans on what their protected earnings leave, then the others. No loan
     runs beside a council tax order or a Scottish arrestment. Appends the nodes of what it takes."""
@@ -642,7 +787,7 @@ def _orders_and_loans(
             loans_done = True
             if not stopped:
                 room = left - protected if protected or results else None
-                student, postgrad = _loans(inp, niable_pence, room, trace, nodes)
+                student, postgrad = _loans(inp, niable_pence, room, trace, nodes, late, late_taken)
         if order is None:
             break
         result = attachments.work(
@@ -665,13 +810,16 @@ def _orders_and_loans(
 
 def _national_insurance(
     inp: PayslipInput, letter: str, niable_pence: int, trace: Trace | None
-) -> tuple[int, int, NicBands]:
-    """(employee, employer, bands) of this payslip: the earnings period's total less what was charged, or a director's year.
+) -> tuple[int, int, NicBands, tuple[NicPart, ...]]:
+    """(employee, employer, bands, parts) of this payslip: the earnings period's total less what was charged, or a director's year; parts
+    where several letters share that year.
 
     With a trace: pushes the employee's node, then the employer's.
     """
     parameters, earlier, director = inp.parameters, inp.earnings_period, inp.director
     if director is not None and (director.method == "standard" or director.last_payment_of_year):
+        if director.letters:
+            return _by_letters(inp, director, letter, niable_pence, trace)
         employee, employer, thresholds = directors.standard_due(
             parameters,
             letter,
@@ -684,13 +832,14 @@ def _national_insurance(
         found = parameters.nic_letters[letter]
         now = nic.class_1_on(parameters, thresholds, found, director.earnings_to_date_pence + niable_pence)
         before = nic.class_1_on(parameters, thresholds, found, director.earnings_to_date_pence)
-        return employee, employer, _bands_between(now, before)
+        return employee, employer, _bands_between(now, before), ()
     result = nic.class_1(parameters, inp.frequency, letter, earlier.niable_pence + niable_pence, trace)
     if earlier.niable_pence == 0:
         return (
             result.employee_pence,
             result.employer_pence,
             NicBands(result.at_lel_pence, result.lel_to_pt_pence, result.pt_to_uel_pence),
+            (),
         )
     if trace is not None:
         employer_node, employee_node = trace.pop(), trace.pop()
@@ -701,6 +850,22 @@ def _national_insurance(
         result.employee_pence - earlier.employee_nic_pence,
         result.employer_pence - earlier.employer_nic_pence,
         _bands_between(result, before),
+        (),
+    )
+
+
+def _by_letters(
+    inp: PayslipInput, director: DirectorTerms, letter: str, niable_pence: int, trace: Trace | None
+) -> tuple[int, int, NicBands, tuple[NicPart, ...]]:
+    parts = directors.due_by_letters(
+        inp.parameters, director.letters, letter, niable_pence, director.pro_rata_weeks, trace
+    )
+    own = next(part for part in parts if part.letter == letter)
+    return (
+        sum(part.employee_pence for part in parts),
+        sum(part.employer_pence for part in parts),
+        NicBands(own.at_lel_pence, own.lel_to_pt_pence, own.pt_to_uel_pence),
+        parts,
     )
 
 

@@ -228,7 +228,7 @@ COMMANDS: dict[str, Command] = {
         "pay-calc",
         "PUT",
         lambda f: "/pay-calendar",
-        lambda f, _: {"late_pay": "with_current_pay"},
+        lambda f, _: {"late_pay": f.get("late_pay", "")},
         lambda f: "Storing the rule for late pay.",
         _text("Late weeks are paid with the next pay run."),
         keep=("payday_days_after",),

@@ -1,0 +1,157 @@
+"""Automatic enrolment in the pay week: each week is assessed, persons record what they did, contributions follow. On a real Postgres.
+
+2026/27 weekly: trigger 192, qualifying earnings from 120.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from pay_calc.domain.pension_records import NO_RECORD, PensionRecord, standing_json, standing_of
+from paybill_common.ids import new_id
+
+FIRST, SECOND, THIRD = date(2026, 4, 5), date(2026, 4, 12), date(2026, 4, 19)
+TERMS = {"basis": "net_pay", "employee_pct": "5", "employer_pct": "3"}
+
+
+class TestContributions:
+    """Weeks are given by the Monday after them."""
+
+    def _weeks(self, record: PensionRecord) -> list[bool]:
+        weeks = ((date(2026, 4, 6), date(2026, 4, 10)), (date(2026, 4, 13), date(2026, 4, 17)))
+        return [record.contributes(period_to, payday) for period_to, payday in weeks]
+
+    def test_they_start_with_the_week_of_membership_and_end_with_the_day_it_ended(self) -> None:
+        assert self._weeks(NO_RECORD) == [True, True]
+        assert self._weeks(PensionRecord(member_since=date(2026, 4, 6))) == [False, True]
+        assert self._weeks(PensionRecord(member_since=date(2026, 4, 5))) == [True, True]
+        since = {"member_since": date(2026, 3, 2)}
+        assert self._weeks(PensionRecord(**since, opted_out_on=date(2026, 4, 11))) == [True, False]
+        assert self._weeks(PensionRecord(**since, ceased_on=date(2026, 4, 10))) == [False, False]
+
+    def test_a_later_membership_is_a_new_one(self) -> None:
+        again = PensionRecord(member_since=date(2026, 4, 8), opted_out_on=date(2025, 4, 1))
+        assert self._weeks(again) == [False, True]
+        standing = standing_of(
+            standing_json(again, has_terms=True, employed_from=date(2024, 1, 1), re_enrolment_on=None)
+        )
+        assert (standing.member_since, standing.opted_out_on) == (date(2026, 4, 8), None)
+
+    def test_terms_without_a_record_are_a_membership(self) -> None:
+        kept = standing_json(NO_RECORD, has_terms=True, employed_from=date(2024, 1, 1), re_enrolment_on=None)
+        assert standing_of(kept).member_since == date(2024, 1, 1)
+        none = standing_json(NO_RECORD, has_terms=False, employed_from=date(2024, 1, 1), re_enrolment_on=None)
+        assert none == {"employed_from": "2024-01-01"}
+
+
+async def _week(world: Any, worker: Any, rate: str, week: date, *, close: bool = True) -> Any:
+    sheet = world.sheet(worker, ("basic", 2400, rate), week_ending=week, holiday_pay="none")
+    await world.tell(world.worker(worker), sheet.approved(), sheet.cleared(), world.cut_off(sheet, week=week))
+    if close:
+        await world.close(week)
+    return await world.slip(worker_id=worker, week_ending=week.isoformat())
+
+
+async def _finding(world: Any, week: date, code: str) -> list[Any]:
+    found = await world.get("pay-runs/preview", params={"week_ending": week.isoformat()})
+    return [(item["worker_id"], item["code"]) for item in found["findings"][code]["items"]]
+
+
+@pytest.mark.integration
+async def test_each_week_is_assessed_and_the_preview_says_whom_to_enrol(world: Any) -> None:
+    worker, unknown = new_id(), new_id()
+    await world.profile(worker)
+    await world.profile(unknown, birth_on=None)
+    slip = await _week(world, worker, "15.00", FIRST, close=False)
+    assessment = slip["pension_assessment"]
+    assert (assessment["category"], assessment["action"]) == ("eligible", "enrol")
+    assert assessment["active_on"] == "2026-03-30"
+    assert await _finding(world, FIRST, "pension_to_enrol") == [(str(worker), "enrol")]
+    assert (await _week(world, unknown, "15.00", FIRST, close=False))["pension_assessment"] is None
+    # The act of a person: membership from then, with terms on the profile.
+    await world.profile(worker, pension=TERMS)
+    await world.send(
+        "PUT",
+        f"pension-records/{worker}",
+        {"member_since": "2026-03-30", "information_given_on": "2026-04-02", "document_ref": "AE-1"},
+        subject="clerk",
+    )
+    assert (await world.get(f"pension-records/{worker}"))["updated_by"] == "clerk"
+    slip = await world.slip(worker_id=worker)
+    assert slip["pension_assessment"]["action"] == "keep"
+    assert slip["figures"]["employee_pension_gbp"] == "24.00"
+    assert await _finding(world, FIRST, "pension_to_enrol") == []
+
+
+@pytest.mark.integration
+async def test_who_may_opt_in_is_written_to_once(world: Any) -> None:
+    worker = new_id()
+    await world.profile(worker)
+    # 160.00: above 120 and not above 192.
+    slip = await _week(world, worker, "4.00", FIRST, close=False)
+    assert (slip["pension_assessment"]["category"], slip["pension_assessment"]["action"]) == (
+        "non_eligible",
+        "may_opt_in",
+    )
+    assert await _finding(world, FIRST, "pension_to_write_to") == [(str(worker), "may_opt_in")]
+    await world.send("PUT", f"pension-records/{worker}", {"informed_on": "2026-04-07"})
+    assert await _finding(world, FIRST, "pension_to_write_to") == []
+    await world.send("PUT", f"pension-records/{worker}", {"informed_on": "2026-04-07", "opt_in_from": "2026-03-30"})
+    assert await _finding(world, FIRST, "pension_to_enrol") == [(str(worker), "opt_in")]
+
+
+@pytest.mark.integration
+async def test_postponement_puts_enrolment_off_and_an_unlawful_one_is_refused(world: Any) -> None:
+    worker = new_id()
+    await world.profile(worker)
+    late = {"postponed_from": "2026-03-02", "postponed_to": "2026-05-31", "postponed_notice_on": "2026-04-14"}
+    refused = await world.send("PUT", f"pension-records/{worker}", late, status=422)
+    assert "Notice of a postponement" in str(refused)
+    await world.send(
+        "PUT", f"pension-records/{worker}", late | {"postponed_notice_on": "2026-04-01", "informed_on": "2026-04-01"}
+    )
+    slip = await _week(world, worker, "15.00", FIRST, close=False)
+    assert slip["pension_assessment"]["action"] == "postponed"
+    assert await _finding(world, FIRST, "pension_to_enrol") == []
+
+
+@pytest.mark.integration
+async def test_an_opt_out_ends_contributions_and_says_what_is_refunded(world: Any) -> None:
+    worker = new_id()
+    await world.profile(worker, pension=TERMS)
+    joined = {"member_since": "2026-03-30", "information_given_on": "2026-04-02"}
+    await world.send("PUT", f"pension-records/{worker}", joined)
+    first = await _week(world, worker, "15.00", FIRST)
+    assert first["figures"]["employee_pension_gbp"] == "24.00"
+    told = await world.send("PUT", f"pension-records/{worker}", joined | {"opted_out_on": "2026-04-14"})
+    # 5 % and 3 % of 480.00; never taxed, so it is taxed when it is given back.
+    assert told["refund"] == {
+        "worker_gbp": "24.00",
+        "employer_gbp": "14.40",
+        "taxable_gbp": "24.00",
+        "niable_gbp": "0.00",
+        "due_by": "2026-05-13",
+    }
+    second = await _week(world, worker, "15.00", SECOND)
+    assert second["figures"]["employee_pension_gbp"] == "0.00"
+    assert second["pension_assessment"]["action"] == "may_opt_in"
+    assert (await world.send("POST", f"pay-runs/{second['pay_run_id']}/replay"))["agrees"] is True
+    late = await world.send("PUT", f"pension-records/{worker}", joined | {"opted_out_on": "2026-05-02"})
+    assert late["refund"] is None
+    assert "is outside" in late["no_refund"]
+
+
+@pytest.mark.integration
+async def test_who_opted_out_a_year_ago_is_enrolled_again_on_the_agencys_day(world: Any) -> None:
+    worker = new_id()
+    await world.profile(worker)
+    await world.send("PUT", f"pension-records/{worker}", {"member_since": "2024-01-01", "opted_out_on": "2024-01-20"})
+    await world.send("PUT", "employer", {"legal_name": "Agency Example Ltd", "pension_re_enrolment_on": "2026-04-08"})
+    slip = await _week(world, worker, "15.00", SECOND, close=False)
+    assert (slip["pension_assessment"]["action"], slip["pension_assessment"]["active_on"]) == ("re_enrol", "2026-04-08")
+    await world.send("PUT", "employer", {"legal_name": "Agency Example Ltd", "pension_re_enrolment_on": "2026-04-20"})
+    slip = await world.slip(worker_id=worker)
+    assert slip["pension_assessment"]["action"] == "may_opt_in"
