@@ -6,6 +6,7 @@ import pay_calc
 from pay_calc.api import (
     attachments,
     calculations,
+    cis,
     deductions,
     pay_runs,
     payment_files,
@@ -39,6 +40,7 @@ SPEC = ServiceSpec(
         payment_files.router,
         payslips.own_transactions,
         payslips.router,
+        cis.router,
         calculations.router,
         what_if.router,
         replays.router,

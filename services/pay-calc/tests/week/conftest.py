@@ -51,7 +51,7 @@ class Sheet:
     def charge_lines(self) -> tuple[ChargeLine, ...]:
         made = []
         for ordinal, (element, quantity, rate) in enumerate(self.lines):
-            expense = element == "expense"
+            code, expense = element, element in ("expense", "materials")
             pay = (
                 line_pence(Decimal(rate), units=Decimal(quantity))
                 if expense
@@ -62,8 +62,8 @@ class Sheet:
                     charge_line_id=derived_id("line", self.timesheet_id, self.version, ordinal),
                     ordinal=ordinal,
                     kind="expense" if expense else "time",
-                    element=element,
-                    rate_code=element,
+                    element="expense" if expense else element,
+                    rate_code=code,
                     rate_unit="each" if expense else "hour",
                     minutes=0 if expense else quantity,
                     units=Decimal(quantity) if expense else None,

@@ -22,6 +22,7 @@ from pay_calc.domain.profiles import Directorship, Profile, code_with_basis
 from pay_calc.domain.slips import SUPPLIED, Charge, Employee, SlipInput, SlipResult, reversal_of
 from pay_calc.domain.standing import Attachment, Deduction, Order, Recovery
 from pay_calc.domain.statutory import StatutoryPay
+from pay_calc.domain.subcontractors import Subcontractor
 
 Reason = Mapping[str, Any]
 """`code`, and where known `blocks`, `requirement`, `subject_id`, `expires_at`: as on the wire."""
@@ -111,6 +112,8 @@ class Worker:
     paid: dict[UUID, list[PaidCharge]] = field(default_factory=dict)
     """Charges of the settled version of timesheets that have an open one."""
     payees_with_bank: frozenset[UUID] = frozenset()
+    subcontractors: Mapping[UUID, Subcontractor] = field(default_factory=dict)
+    """Payees whom HMRC has verified under the CIS."""
     to_date: dict[tuple[str, int], ToDate] = field(default_factory=dict)
     """By tax year and employment number."""
     history: list[PaidSlip] = field(default_factory=list)
@@ -227,9 +230,12 @@ def _reasons(worker: Worker, agency: Agency, version: Version, *, late: bool) ->
             reasons.append({"code": "missing_payee"})
         elif version.payee_id not in worker.payees_with_bank:
             reasons.append({"code": "missing_bank_details", "subject_id": str(version.payee_id)})
-        return tuple(reasons)
-    if version.pay_basis != "paye":
-        reasons.append({"code": "unsupported_pay_basis"})
+        if (
+            version.pay_basis == "cis"
+            and version.payee_id is not None
+            and version.payee_id not in worker.subcontractors
+        ):
+            reasons.append({"code": "cis_not_verified", "subject_id": str(version.payee_id)})
         return tuple(reasons)
     reasons.extend(_lacking(worker))
     if late and agency.late_pay is None:
@@ -330,6 +336,9 @@ def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[da
         attachments=attachments,
         statutory=tuple(slip.statutory),
         deductions=deductions,
+        subcontractor=worker.subcontractors.get(slip.payee_id)
+        if slip.pay_basis == "cis" and slip.payee_id is not None
+        else None,
     )
 
 

@@ -13,9 +13,11 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Literal
 
-from pay_calc.domain.engine import ENGINE_VERSION
+from pay_calc.domain.engine import ENGINE_VERSION, cis
 from pay_calc.domain.engine.attachment_tables import AttachmentBook
 from pay_calc.domain.engine.deductions import payslip_with_recovery
+from pay_calc.domain.engine.engagements import require_verified
+from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.engine.parameters import MinimumWageBook, YearBook
 from pay_calc.domain.engine.payslip import (
     DirectorTerms,
@@ -31,10 +33,12 @@ from pay_calc.domain.engine.trace import Node, Trace
 from pay_calc.domain.shares import largest_remainder
 from pay_calc.domain.standing import Attachment, Recovery, attachment_of, recovery_of
 from pay_calc.domain.statutory import StatutoryPay, explained, statutory_of
+from pay_calc.domain.subcontractors import MATERIALS, Subcontractor, subcontractor_of
 
 _NOUGHT = Decimal(0)
 PayBasis = Literal["paye", "umbrella", "limited", "cis"]
-SUPPLIED: frozenset[str] = frozenset({"umbrella", "limited"})
+SUPPLIED: frozenset[str] = frozenset({"umbrella", "limited", "cis"})
+"""The bases that are paid against a self-bill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +204,8 @@ class SlipInput:
     attachments: tuple[Attachment, ...] = ()
     statutory: tuple[StatutoryPay, ...] = ()
     deductions: tuple[Recovery, ...] = ()
+    subcontractor: Subcontractor | None = None
+    """Of a CIS slip."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -214,6 +220,7 @@ class SlipInput:
             **({"attachments": [each.as_json() for each in self.attachments]} if self.attachments else {}),
             **({"statutory": [each.as_json() for each in self.statutory]} if self.statutory else {}),
             **({"deductions": [each.as_json() for each in self.deductions]} if self.deductions else {}),
+            **({"subcontractor": self.subcontractor.as_json()} if self.subcontractor is not None else {}),
         }
 
 
@@ -231,6 +238,7 @@ def input_of(raw: Mapping[str, Any]) -> SlipInput:
         attachments=tuple(attachment_of(each) for each in raw.get("attachments", ())),
         statutory=tuple(statutory_of(each) for each in raw.get("statutory", ())),
         deductions=tuple(recovery_of(each) for each in raw.get("deductions", ())),
+        subcontractor=subcontractor_of(raw["subcontractor"]) if "subcontractor" in raw else None,
     )
 
 
@@ -255,6 +263,8 @@ FIGURES = (
     "pay_to_date_pence",
     "tax_to_date_pence",
 )
+CIS_FIGURES = ("cis_labour_pence", "cis_materials_pence", "cis_deduction_pence")
+"""Beside `FIGURES`, of CIS slips alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,9 +329,9 @@ def calculate(
 ) -> SlipResult:
     """Work a slip. Raises EngineError (code, message, field) for what may not be guessed."""
     if inp.pay_basis in SUPPLIED:
-        return _supplied(inp, trace)
+        return _supplied(inp, years, trace)
     if inp.pay_basis != "paye" or inp.employee is None:
-        raise ValueError(f"a {inp.pay_basis} slip needs an employee on PAYE, an umbrella or a limited company")
+        raise ValueError(f"a {inp.pay_basis} slip needs an employee on PAYE")
     return _paye(inp, inp.employee, years, minimum_wage, attachments, trace)
 
 
@@ -524,37 +534,21 @@ def _explain_statutory(inp: SlipInput, result: PayslipResult, years: YearBook, t
     trace.push(replace(root, children=tuple(children)))
 
 
-def _supplied(inp: SlipInput, trace: Trace | None) -> SlipResult:
-    """What an umbrella or limited company is owed before VAT: the sum of the lines, no tax, no holiday pay."""
+def _supplied(inp: SlipInput, years: YearBook, trace: Trace | None) -> SlipResult:
+    """What an umbrella, limited company or subcontractor is owed before VAT: the sum of the lines, less what the law takes of it."""
     lines, pay, expenses, *_ = pay_lines_of(_engine_lines(inp), trace)
-    if trace is not None:
-        children = tuple(trace.nodes)
-        trace.nodes.clear()
-        trace.push(
-            Node(
-                "self_bill.net",
-                "Amount before VAT",
-                "sum",
-                pay + expenses,
-                "pence",
-                "pay lines added up",
-                (("engine", ENGINE_VERSION),),
-                children,
-                tuple(1 for _ in children),
-            )
-        )
-    figures = dict.fromkeys(FIGURES, 0) | {
-        "gross_pence": pay,
-        "expenses_pence": expenses,
-        "net_pence": pay + expenses,
-        "cost_pence": pay + expenses,
-    }
     shown, shares = _shares(inp.charges, lines)
+    taken = _cis(inp, shares, years, trace) if inp.pay_basis == "cis" else _NOTHING_TAKEN
+    net = pay + expenses - taken.pence
+    if trace is not None:
+        _explain_supplied(trace, net, taken.nodes)
     return SlipResult(
-        figures=figures,
+        figures=dict.fromkeys(FIGURES, 0)
+        | {"gross_pence": pay, "expenses_pence": expenses, "net_pence": net, "cost_pence": pay + expenses}
+        | taken.figures,
         lines=shown,
         shares=shares,
-        tax_year=None,
+        tax_year=taken.tax_year,
         tax_period=None,
         tax_basis=None,
         ni_letter=None,
@@ -565,7 +559,65 @@ def _supplied(inp: SlipInput, trace: Trace | None) -> SlipResult:
         minutes=sum(charge.minutes for charge in inp.charges),
         worked_minutes=_worked(inp),
         engine_version=ENGINE_VERSION,
-        parameter_version="none",
+        parameter_version=taken.parameter_version,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What is taken of a self-billed amount, the figures it adds, and with a trace the nodes that explain it."""
+
+    pence: int
+    figures: dict[str, int]
+    nodes: tuple[Node, ...]
+    tax_year: str | None
+    parameter_version: str
+
+
+_NOTHING_TAKEN = _Taken(0, {}, (), None, "none")
+
+
+def _cis(inp: SlipInput, shares: Sequence[tuple[int, int]], years: YearBook, trace: Trace | None) -> _Taken:
+    """The deduction from the labour element. Materials are the expense lines whose code says so."""
+    found, parameters = inp.subcontractor, years.on(inp.payday_on)
+    if found is None:
+        raise EngineError("cis_not_verified", "Verify the subcontractor with HMRC before the first payment.", "cis")
+    require_verified(found.verified_on, found.last_paid_on, inp.payday_on)
+    materials = sum(
+        share
+        for charge, (share, _) in zip(inp.charges, shares, strict=True)
+        if charge.kind == "expense" and charge.rate_code in MATERIALS
+    )
+    labour = sum(share for share, _ in shares) - materials
+    if min(labour, materials) < 0:
+        raise EngineError("negative_pay", "Corrections exceed the labour or the materials of the period.", None)
+    inner = None if trace is None else Trace()
+    worked = cis.deduct(parameters.cis_rates_bp, labour, materials, found.rate_bp, inner)
+    nodes: tuple[Node, ...] = ()
+    if inner is not None:
+        taken = inner.root.children[2]
+        facts = (("verified on", str(found.verified_on)), ("verification number", found.verification_number))
+        nodes = (replace(taken, inputs=facts),)
+    figures = dict(zip(CIS_FIGURES, (labour, materials, worked.deduction_pence), strict=True))
+    return _Taken(worked.deduction_pence, figures, nodes, parameters.tax_year, parameters.version)
+
+
+def _explain_supplied(trace: Trace, net_pence: int, taken: Sequence[Node]) -> None:
+    """Put the lines, and what is taken of them, under one root."""
+    lines = tuple(trace.nodes)
+    trace.nodes.clear()
+    trace.push(
+        Node(
+            "self_bill.net",
+            "Paid before VAT" if taken else "Amount before VAT",
+            "sum",
+            net_pence,
+            "pence",
+            "pay lines, less what is deducted" if taken else "pay lines added up",
+            (("engine", ENGINE_VERSION),),
+            (*lines, *taken),
+            (1,) * len(lines) + (-1,) * len(taken),
+        )
     )
 
 

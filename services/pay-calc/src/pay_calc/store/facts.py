@@ -13,6 +13,7 @@ from uuid import UUID
 from pay_calc.domain.decide import AWAITING, Agency, Closing, PaidCharge, PaidSlip, ToDate, Version, Worker
 from pay_calc.domain.profiles import Directorship, Profile
 from pay_calc.domain.slips import Charge, charge_of
+from pay_calc.domain.subcontractors import Subcontractor
 from pay_calc.store import standing, statutory
 from paybill_common.db import Tx
 from paybill_common.money import to_pence
@@ -211,13 +212,14 @@ async def upsert_cut_off(tx: Tx, *, sequence: int, **values: Any) -> None:
 
 
 async def insert_self_bills(tx: Tx, bills: Sequence[tuple[SelfBillIssued, int]]) -> None:
-    """Keep issued self-bills with their sequence: their gross is what the payment file pays."""
+    """Keep issued self-bills with their sequence: the payment file pays their gross less the deductions."""
     await tx.execute(
         """
-        INSERT INTO self_bill (agency_id, document_id, pay_run_id, payee_id, payee_kind, number, net_gbp, vat_gbp, gross_gbp, sequence)
+        INSERT INTO self_bill (agency_id, document_id, pay_run_id, payee_id, payee_kind, number, net_gbp, vat_gbp, gross_gbp, payable_gbp,
+            sequence)
         SELECT * FROM unnest(CAST(:agencies AS uuid[]), CAST(:ids AS uuid[]), CAST(:runs AS uuid[]), CAST(:payees AS uuid[]),
             CAST(:kinds AS text[]), CAST(:numbers AS text[]), CAST(:net AS numeric[]), CAST(:vat AS numeric[]),
-            CAST(:gross AS numeric[]), CAST(:sequences AS bigint[]))
+            CAST(:gross AS numeric[]), CAST(:payable AS numeric[]), CAST(:sequences AS bigint[]))
         ON CONFLICT DO NOTHING
         """,
         agencies=[bill.agency_id for bill, _ in bills],
@@ -229,6 +231,7 @@ async def insert_self_bills(tx: Tx, bills: Sequence[tuple[SelfBillIssued, int]])
         net=[bill.net_gbp for bill, _ in bills],
         vat=[bill.vat_gbp for bill, _ in bills],
         gross=[bill.gross_gbp for bill, _ in bills],
+        payable=[bill.payable_gbp for bill, _ in bills],
         sequences=[sequence for _, sequence in bills],
     )
 
@@ -439,19 +442,39 @@ async def _load_people(tx: Tx, params: dict[str, Any], workers: dict[Key, Worker
         if version.payee_id is not None
     }
     if wanted:
-        found = await tx.execute(
-            """
-            SELECT agency_id, payee_id FROM payee
-            WHERE agency_id = ANY(CAST(:agencies AS uuid[])) AND payee_id = ANY(CAST(:payees AS uuid[])) AND sort_code IS NOT NULL
-            """,
-            agencies=sorted({agency for agency, _ in wanted}),
-            payees=[payee for _, payee in wanted],
-        )
-        by_agency: dict[UUID, set[UUID]] = {}
-        for row in found:
-            by_agency.setdefault(row.agency_id, set()).add(row.payee_id)
-        for worker in workers.values():
-            worker.payees_with_bank = frozenset(by_agency.get(worker.agency_id, ()))
+        await _load_payees(tx, wanted, workers)
+
+
+async def _load_payees(tx: Tx, wanted: set[tuple[UUID, UUID]], workers: dict[Key, Worker]) -> None:
+    """Which payees have bank details, and how HMRC verified those who are CIS subcontractors."""
+    found = await tx.execute(
+        """
+        SELECT p.agency_id, p.payee_id, p.sort_code IS NOT NULL AS has_bank, p.cis_rate_pct, p.cis_verification_number,
+               p.cis_verified_on,
+               CASE WHEN p.cis_rate_pct IS NOT NULL THEN (
+                 SELECT max(s.payday_on) FROM payslip s
+                 WHERE s.agency_id = p.agency_id AND s.payee_id = p.payee_id AND s.pay_basis = 'cis' AND s.state = 'finalised'
+               ) END AS last_paid_on
+        FROM payee p WHERE p.agency_id = ANY(CAST(:agencies AS uuid[])) AND p.payee_id = ANY(CAST(:payees AS uuid[]))
+        """,
+        agencies=sorted({agency for agency, _ in wanted}),
+        payees=[payee for _, payee in wanted],
+    )
+    with_bank: dict[UUID, set[UUID]] = {}
+    verified: dict[UUID, dict[UUID, Subcontractor]] = {}
+    for row in found:
+        if row.has_bank:
+            with_bank.setdefault(row.agency_id, set()).add(row.payee_id)
+        if row.cis_rate_pct is not None:
+            verified.setdefault(row.agency_id, {})[row.payee_id] = Subcontractor(
+                rate_bp=row.cis_rate_pct * 100,
+                verified_on=row.cis_verified_on,
+                verification_number=row.cis_verification_number,
+                last_paid_on=row.last_paid_on,
+            )
+    for worker in workers.values():
+        worker.payees_with_bank = frozenset(with_bank.get(worker.agency_id, ()))
+        worker.subcontractors = verified.get(worker.agency_id, {})
 
 
 async def _load_history(tx: Tx, workers: dict[Key, Worker]) -> None:
