@@ -1,4 +1,4 @@
-"""How HMRC verified a CIS subcontractor, what a self-bill pays after its deductions, and a timesheet's status determination."""
+"""How HMRC verified a CIS subcontractor, and what a self-bill pays after its deductions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ def upgrade() -> None:
         "(cis_rate_pct IS NULL) = (cis_verified_on IS NULL) AND (cis_rate_pct IS NULL) = (cis_verification_number IS NULL)",
     )
     op.add_column("self_bill", sa.Column("payable_gbp", sa.Numeric(14, 2), nullable=True))
-    op.add_column("timesheet_version", sa.Column("sds", sa.Text(), nullable=True))
     op.create_index(
         "ix_payslip_cis",
         "payslip",

@@ -18,6 +18,7 @@ from pay_calc.domain.engine.attachment_tables import AttachmentBook
 from pay_calc.domain.engine.deductions import payslip_with_recovery
 from pay_calc.domain.engine.engagements import require_verified
 from pay_calc.domain.engine.errors import EngineError
+from pay_calc.domain.engine.off_payroll import deem
 from pay_calc.domain.engine.parameters import MinimumWageBook, YearBook
 from pay_calc.domain.engine.payslip import (
     DirectorTerms,
@@ -67,6 +68,8 @@ class Charge:
     holiday: bool
     reverses: bool = False
     rounding_pence: int = 0
+    deemed: bool = False
+    """Of a limited company inside IR35: tax and National Insurance are taken of it, unless it is an expense."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -88,6 +91,7 @@ class Charge:
             "holiday": self.holiday,
             "reverses": self.reverses,
             "rounding_pence": self.rounding_pence,
+            **({"deemed": True} if self.deemed else {}),
         }
 
 
@@ -117,6 +121,7 @@ def charge_of(raw: Mapping[str, Any]) -> Charge:
         holiday=raw["holiday"],
         reverses=raw["reverses"],
         rounding_pence=raw["rounding_pence"],
+        deemed=raw.get("deemed", False),
     )
 
 
@@ -141,6 +146,7 @@ def reversal_of(paid: Charge, *, paid_pence: int, rounding_pence: int) -> Charge
         holiday=paid.holiday,
         reverses=True,
         rounding_pence=-rounding_pence,
+        deemed=paid.deemed,
     )
 
 
@@ -265,6 +271,17 @@ FIGURES = (
 )
 CIS_FIGURES = ("cis_labour_pence", "cis_materials_pence", "cis_deduction_pence")
 """Beside `FIGURES`, of CIS slips alone."""
+_DEEMED_FIGURES = (
+    "taxable_pence",
+    "niable_pence",
+    "tax_pence",
+    "employee_nic_pence",
+    "employer_nic_pence",
+    "levy_pence",
+    "pay_to_date_pence",
+    "tax_to_date_pence",
+)
+"""What a deemed direct payment has of a payslip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -538,21 +555,29 @@ def _supplied(inp: SlipInput, years: YearBook, trace: Trace | None) -> SlipResul
     """What an umbrella, limited company or subcontractor is owed before VAT: the sum of the lines, less what the law takes of it."""
     lines, pay, expenses, *_ = pay_lines_of(_engine_lines(inp), trace)
     shown, shares = _shares(inp.charges, lines)
-    taken = _cis(inp, shares, years, trace) if inp.pay_basis == "cis" else _NOTHING_TAKEN
+    taken = _cis(inp, shares, years, trace) if inp.pay_basis == "cis" else _deemed(inp, shares, years, trace)
     net = pay + expenses - taken.pence
     if trace is not None:
-        _explain_supplied(trace, net, taken.nodes)
+        _explain_supplied(trace, net, taken)
+    slip = taken.payslip
     return SlipResult(
         figures=dict.fromkeys(FIGURES, 0)
-        | {"gross_pence": pay, "expenses_pence": expenses, "net_pence": net, "cost_pence": pay + expenses}
+        | {
+            "gross_pence": pay,
+            "expenses_pence": expenses,
+            "net_pence": net,
+            "cost_pence": pay + expenses + taken.on_top_pence,
+        }
         | taken.figures,
         lines=shown,
         shares=shares,
         tax_year=taken.tax_year,
-        tax_period=None,
-        tax_basis=None,
-        ni_letter=None,
-        bands=(0, 0, 0),
+        tax_period=None if slip is None else slip.tax_period,
+        tax_basis=None if slip is None else slip.tax_basis,
+        ni_letter=None if slip is None else slip.ni_letter,
+        bands=(0, 0, 0)
+        if slip is None
+        else (slip.bands.at_lel_pence, slip.bands.lel_to_pt_pence, slip.bands.pt_to_uel_pence),
         nmw="not_asked",
         nmw_shortfall_pence=0,
         nmw_reason="",
@@ -565,16 +590,66 @@ def _supplied(inp: SlipInput, years: YearBook, trace: Trace | None) -> SlipResul
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """What is taken of a self-billed amount, the figures it adds, and with a trace the nodes that explain it."""
+    """What is taken of a self-billed amount, what the agency bears on top, the figures that adds, and with a trace its nodes.
+    `payslip`: of a deemed direct payment."""
 
     pence: int
     figures: dict[str, int]
     nodes: tuple[Node, ...]
     tax_year: str | None
     parameter_version: str
+    on_top_pence: int = 0
+    payslip: PayslipResult | None = None
+    aside: tuple[Node, ...] = ()
 
 
 _NOTHING_TAKEN = _Taken(0, {}, (), None, "none")
+
+
+def _deemed(inp: SlipInput, shares: Sequence[tuple[int, int]], years: YearBook, trace: Trace | None) -> _Taken:
+    """Tax and Class 1 of the deemed direct payment: the fee of work inside IR35, without its expenses. Source: ITEPA 2003 s.61Q."""
+    fee = sum(
+        share
+        for charge, (share, _) in zip(inp.charges, shares, strict=True)
+        if charge.deemed and charge.kind != "expense"
+    )
+    if fee < 0:
+        raise EngineError("negative_pay", "Corrections exceed the deemed pay of the period.", None)
+    employee = inp.employee
+    if fee == 0:
+        return _NOTHING_TAKEN
+    if employee is None:
+        raise ValueError("a deemed payment needs the worker's tax code and NI letter")
+    template = PayslipInput(
+        parameters=years.on(inp.payday_on),
+        frequency="weekly",
+        payday_on=inp.payday_on,
+        tax_code=employee.tax_code,
+        ni_letter=employee.ni_letter,
+        pay_lines=(),
+        pay_to_date_pence=employee.pay_to_date_pence,
+        tax_to_date_pence=employee.tax_to_date_pence,
+        previous_pay_pence=employee.previous_pay_pence,
+        previous_tax_pence=employee.previous_tax_pence,
+        birth_on=employee.birth_on,
+        apprentice=employee.apprentice,
+        period_from=inp.period_from,
+        apprenticeship_levy=inp.levy_payer,
+    )
+    inner = None if trace is None else Trace()
+    slip = deem(template, fee, 0, trace=inner).payslip
+    assert slip is not None  # something is left to deem
+    root = None if inner is None else inner.root
+    return _Taken(
+        pence=slip.tax_pence + slip.employee_nic_pence,
+        figures={name: getattr(slip, name) for name in _DEEMED_FIGURES},
+        nodes=() if root is None else tuple(c for c, sign in zip(root.children, root.signs, strict=True) if sign < 0),
+        tax_year=slip.tax_year,
+        parameter_version=slip.parameter_version,
+        on_top_pence=slip.employer_nic_pence + slip.levy_pence,
+        payslip=slip,
+        aside=() if inner is None else tuple(inner.aside),
+    )
 
 
 def _cis(inp: SlipInput, shares: Sequence[tuple[int, int]], years: YearBook, trace: Trace | None) -> _Taken:
@@ -602,10 +677,11 @@ def _cis(inp: SlipInput, shares: Sequence[tuple[int, int]], years: YearBook, tra
     return _Taken(worked.deduction_pence, figures, nodes, parameters.tax_year, parameters.version)
 
 
-def _explain_supplied(trace: Trace, net_pence: int, taken: Sequence[Node]) -> None:
-    """Put the lines, and what is taken of them, under one root."""
-    lines = tuple(trace.nodes)
+def _explain_supplied(trace: Trace, net_pence: int, found: _Taken) -> None:
+    """Put the lines, and what is taken of them, under one root; what the agency bears on top beside it."""
+    lines, taken = tuple(trace.nodes), found.nodes
     trace.nodes.clear()
+    trace.aside.extend(found.aside)
     trace.push(
         Node(
             "self_bill.net",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -18,6 +18,7 @@ from pay_calc.store import standing, statutory
 from paybill_common.db import Tx
 from paybill_common.money import to_pence
 from paybill_contracts.invoicing import SelfBillIssued
+from paybill_contracts.placement import PlacementChanged
 
 Key = tuple[UUID, UUID]
 """(agency_id, worker_id)."""
@@ -81,6 +82,7 @@ class NewVersion:
     pay_basis: str
     payee_id: UUID | None
     holiday_pay: str
+    sds: str | None
     reference: str
     approved_at: datetime
     payable_minutes: int
@@ -94,16 +96,17 @@ async def insert_versions(tx: Tx, rows: Sequence[NewVersion]) -> None:
     await tx.execute(
         """
         INSERT INTO timesheet_version (agency_id, timesheet_id, version, worker_id, placement_id, client_id, week_ending,
-            pay_basis, payee_id, holiday_pay, reference, approved_at, payable_minutes, payable_units, pay_gbp, lines, state)
-        SELECT agency, timesheet, ver, worker, placement, client, week, basis, payee, holiday, ref, approved, minutes, units,
+            pay_basis, payee_id, holiday_pay, sds, reference, approved_at, payable_minutes, payable_units, pay_gbp, lines, state)
+        SELECT agency, timesheet, ver, worker, placement, client, week, basis, payee, holiday, sds, ref, approved, minutes, units,
                gbp, CAST(lines AS jsonb),
                CASE WHEN EXISTS (SELECT 1 FROM timesheet_version newer WHERE newer.agency_id = agency
                                  AND newer.timesheet_id = timesheet AND newer.version > ver) THEN 'superseded' ELSE 'open' END
         FROM unnest(CAST(:agencies AS uuid[]), CAST(:timesheets AS uuid[]), CAST(:versions AS int[]), CAST(:workers AS uuid[]),
             CAST(:placements AS uuid[]), CAST(:clients AS uuid[]), CAST(:weeks AS date[]), CAST(:bases AS text[]),
-            CAST(:payees AS uuid[]), CAST(:holidays AS text[]), CAST(:refs AS text[]), CAST(:approved AS timestamptz[]),
-            CAST(:minutes AS int[]), CAST(:units AS numeric[]), CAST(:gbp AS numeric[]), CAST(:lines AS text[]))
-          AS i(agency, timesheet, ver, worker, placement, client, week, basis, payee, holiday, ref, approved, minutes, units,
+            CAST(:payees AS uuid[]), CAST(:holidays AS text[]), CAST(:sds AS text[]), CAST(:refs AS text[]),
+            CAST(:approved AS timestamptz[]), CAST(:minutes AS int[]), CAST(:units AS numeric[]), CAST(:gbp AS numeric[]),
+            CAST(:lines AS text[]))
+          AS i(agency, timesheet, ver, worker, placement, client, week, basis, payee, holiday, sds, ref, approved, minutes, units,
                gbp, lines)
         ON CONFLICT DO NOTHING
         """,
@@ -117,6 +120,7 @@ async def insert_versions(tx: Tx, rows: Sequence[NewVersion]) -> None:
         bases=[row.pay_basis for row in rows],
         payees=[row.payee_id for row in rows],
         holidays=[row.holiday_pay for row in rows],
+        sds=[row.sds for row in rows],
         refs=[row.reference for row in rows],
         approved=[row.approved_at for row in rows],
         minutes=[row.payable_minutes for row in rows],
@@ -137,6 +141,24 @@ async def insert_versions(tx: Tx, rows: Sequence[NewVersion]) -> None:
             timesheets=[row.timesheet_id for row in later],
             versions=[row.version for row in later],
         )
+
+
+async def upsert_sds(tx: Tx, rows: Sequence[tuple[PlacementChanged, int]]) -> None:
+    """Keep what is decided now of these limited companies' placements, with its sequence."""
+    await tx.execute(
+        """
+        INSERT INTO placement_sds (agency_id, placement_id, worker_id, sds, sequence)
+        SELECT * FROM unnest(CAST(:agencies AS uuid[]), CAST(:placements AS uuid[]), CAST(:workers AS uuid[]),
+            CAST(:sds AS text[]), CAST(:sequences AS bigint[]))
+        ON CONFLICT (agency_id, placement_id) DO UPDATE SET sds = EXCLUDED.sds, sequence = EXCLUDED.sequence
+        WHERE placement_sds.sequence < EXCLUDED.sequence
+        """,
+        agencies=[placement.agency_id for placement, _ in rows],
+        placements=[placement.placement_id for placement, _ in rows],
+        workers=[placement.worker_id for placement, _ in rows],
+        sds=[placement.sds for placement, _ in rows],
+        sequences=[sequence for _, sequence in rows],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,10 +338,12 @@ async def _load_versions(tx: Tx, params: dict[str, Any], workers: dict[Key, Work
     found = await tx.execute(
         f"""
         SELECT v.agency_id, v.worker_id, v.timesheet_id, v.version, v.applied_no, v.week_ending, v.pay_basis, v.payee_id,
+               v.placement_id, coalesce(d.sds, v.sds) AS sds,
                v.payable_minutes, v.pay_gbp, v.lines <> CAST('[]' AS jsonb) AS payable,
                CASE WHEN NOT c.blocks_pay THEN v.lines END AS lines, c.blocks_pay, c.reasons
         FROM timesheet_version v
         LEFT JOIN clearance c ON c.agency_id = v.agency_id AND c.timesheet_id = v.timesheet_id AND c.version = v.version
+        LEFT JOIN placement_sds d ON v.pay_basis = 'limited' AND d.agency_id = v.agency_id AND d.placement_id = v.placement_id
         WHERE {_AMONG.format(t="v")} AND v.state = 'open'
         """,  # noqa: S608  constant text
         **params,
@@ -329,6 +353,8 @@ async def _load_versions(tx: Tx, params: dict[str, Any], workers: dict[Key, Work
         if worker is None:
             continue
         charges = () if row.lines is None else tuple(charge_of(raw) for raw in _json(row.lines))
+        if row.pay_basis == "limited" and row.sds == "inside":
+            charges = tuple(replace(charge, deemed=True) for charge in charges)
         if row.blocks_pay is None:
             blocked: tuple[Any, ...] = AWAITING
         elif row.blocks_pay:
@@ -348,6 +374,8 @@ async def _load_versions(tx: Tx, params: dict[str, Any], workers: dict[Key, Work
                 payable=row.payable,
                 charges=charges,
                 blocked=blocked,
+                placement_id=row.placement_id,
+                sds=row.sds,
             )
         )
 

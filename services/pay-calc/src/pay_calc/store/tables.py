@@ -310,6 +310,18 @@ timesheet_version = Table(
     comment="Each approved version as it arrived. open: may be paid; settled: in a finalised payslip; reversed: corrected since.",
 )
 
+placement_sds = Table(
+    "placement_sds",
+    metadata,
+    Column("agency_id", Uuid, nullable=False),
+    Column("placement_id", Uuid, nullable=False),
+    Column("worker_id", Uuid, nullable=False),
+    Column("sds", Text),
+    Column("sequence", BigInteger, nullable=False),
+    PrimaryKeyConstraint("agency_id", "placement_id"),
+    comment="What was decided of a limited company's placement, as it stands now; it overrides what a timesheet carried.",
+)
+
 clearance = Table(
     "clearance",
     metadata,
@@ -605,6 +617,7 @@ TENANT_TABLES = (
     "statutory_record",
     "statutory_week",
     "timesheet_version",
+    "placement_sds",
     "clearance",
     "week_cut_off",
     "pay_run",

@@ -189,6 +189,8 @@ def _words(code: str) -> str:
         "missing_pay_profile": "no tax code, NI letter and bank details are stored",
         "missing_bank_details": "no sort code and account number are stored",
         "missing_payee": "the placement names no umbrella, limited company or subcontractor",
+        "sds_missing": "the client's status determination of the placement is not on file",
+        "deemed_pay_beside_other_pay": "the worker is paid by this agency in another way in the same week",
         "cis_not_verified": "HMRC's verification of the subcontractor is not on file, or has lapsed",
         "negative_pay": "corrections exceed the pay of the period",
         "late_pay_rule_not_set": "a late week needs the agency's rule for late pay on its calendar",

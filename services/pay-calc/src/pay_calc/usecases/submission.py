@@ -16,7 +16,7 @@ PAGE = 500
 
 
 async def fps_csv(tx: Tx, *, agency_id: UUID, pay_run_id: UUID) -> str:
-    """One row for each PAYE payslip of the run that pays something."""
+    """One row for each PAYE payslip and each deemed direct payment of the run that pays something."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
@@ -25,13 +25,15 @@ async def fps_csv(tx: Tx, *, agency_id: UUID, pay_run_id: UUID) -> str:
     after: tuple[UUID, UUID] | None = None
     while True:
         rows = await slips.of_run(
-            tx, agency_id=agency_id, pay_run_id=pay_run_id, pay_basis="paye", after=after, most=PAGE
+            tx, agency_id=agency_id, pay_run_id=pay_run_id, pay_basis=None, after=after, most=PAGE
         )
+        last = rows[-1] if len(rows) == PAGE else None
+        rows = [slip for slip in rows if load_json(slip.to_date) is not None]
         workers = await people.on_paper(tx, agency_id=agency_id, workers=[slip.worker_id for slip in rows])
         family_pay = await statutory.family_pay_to_date(tx, agency_id=agency_id, payslips=rows)
         for slip in rows:
             result, inputs = load_json(slip.result), load_json(slip.inputs)
-            if not result["figures"]["gross_pence"]:
+            if not result["figures"]["gross_pence" if slip.pay_basis == "paye" else "taxable_pence"]:
                 continue
             to_date = load_json(slip.to_date)
             writer.writerow(
@@ -46,9 +48,9 @@ async def fps_csv(tx: Tx, *, agency_id: UUID, pay_run_id: UUID) -> str:
                     family_pay_to_date=family_pay.get(slip.payslip_id, {}),
                 )
             )
-        if len(rows) < PAGE:
+        if last is None:
             return out.getvalue()
-        after = (rows[-1].worker_id, rows[-1].payslip_id)
+        after = (last.worker_id, last.payslip_id)
 
 
 def _person(found: Any, worker_id: UUID, employment_no: int) -> dict[str, Any]:
