@@ -34,6 +34,9 @@ Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/-]{0
 """A short machine-readable code: the charset admits no free text."""
 
 PayBasis = Literal["paye", "umbrella", "limited", "cis"]
+Sds = Literal["inside", "outside", "not_required"]
+"""The client's status determination (off-payroll working): inside or outside IR35, or none required of this client (small, or wholly
+overseas), when the worker's own company decides."""
 
 
 class Model(BaseModel):

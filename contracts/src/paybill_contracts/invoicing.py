@@ -111,15 +111,27 @@ class InvoicePaid(EventData):
         return str(self.document_id)
 
 
+class SelfBillDeduction(Model):
+    """What is kept back of a self-bill for HMRC. It lowers what is paid, never the supply or its VAT."""
+
+    code: Literal["cis", "paye_tax", "employee_nic"]
+    amount_gbp: Gbp
+
+
 class SelfBillIssued(Document):
-    """The document that the agency raises for an umbrella or limited company; pay-calc pays its gross."""
+    """The document that the agency raises for an umbrella, limited company or CIS subcontractor; pay-calc pays `payable_gbp`."""
 
     TYPE: ClassVar[str] = "paybill.self_bill.issued.v1"
+    MINOR: ClassVar[int] = 1
     TOPIC: ClassVar[str] = "paybill.invoice"
 
     payee_id: UUID
     payee_kind: Literal["umbrella", "limited", "cis"]
     pay_run_id: UUID
+    deductions: tuple[SelfBillDeduction, ...] = ()
+    """From minor version 1."""
+    payable_gbp: Gbp | None = None
+    """Gross less the deductions; None, before minor version 1: the gross."""
 
     def partition_key(self) -> str:
         return str(self.payee_id)

@@ -31,6 +31,15 @@ class PayCharge(Model):
     reverses: bool = False
 
 
+class CisDeduction(Model):
+    """What the Construction Industry Scheme takes of a payment to a subcontractor: `rate_pct` of the labour, down to the penny."""
+
+    labour_gbp: Gbp
+    materials_gbp: Gbp
+    rate_pct: Literal[0, 20, 30]
+    deduction_gbp: Gbp
+
+
 class PayFigures(WorkerKeyed):
     """The whole result for one worker and pay period."""
 
@@ -55,7 +64,8 @@ class PayFigures(WorkerKeyed):
     employer_pension_gbp: Gbp
     levy_gbp: Gbp
     net_gbp: Gbp
-    """Paid to the worker; for a self-bill the amount before VAT."""
+    """Paid to the worker; for a self-bill what is paid before VAT: gross, less the CIS deduction or, of a deemed payment, tax and
+    employee NIC. The self-bill itself is of gross."""
     cost_gbp: Gbp
     """What the agency bears: gross, employer NIC, employer pension and levy. Margin = charge - cost."""
     engine_version: Code
@@ -63,6 +73,8 @@ class PayFigures(WorkerKeyed):
     charges: tuple[PayCharge, ...]
     statutory_pay_gbp: Gbp = _NOTHING
     """Part of gross: statutory sick and family pay, which no charge line carries. From minor version 1."""
+    cis: CisDeduction | None = None
+    """Of a CIS subcontractor. From minor version 2."""
 
     def subject(self) -> str:
         return str(self.payslip_id)
@@ -72,7 +84,7 @@ class PayCalculated(PayFigures):
     """The draft for a worker and period changed. It replaces the earlier draft by `revision`."""
 
     TYPE: ClassVar[str] = "paybill.pay.calculated.v1"
-    MINOR: ClassVar[int] = 1
+    MINOR: ClassVar[int] = 2
     TOPIC: ClassVar[str] = "paybill.pay"
 
 
@@ -80,7 +92,7 @@ class PayFinalised(PayFigures):
     """A pay run closed with this result; it never changes again."""
 
     TYPE: ClassVar[str] = "paybill.pay.finalised.v1"
-    MINOR: ClassVar[int] = 1
+    MINOR: ClassVar[int] = 2
     TOPIC: ClassVar[str] = "paybill.pay"
 
     pay_run_id: UUID

@@ -6,7 +6,7 @@ from datetime import date
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from paybill_contracts.base import Code, EventData, PayBasis, WorkerKeyed
+from paybill_contracts.base import Code, EventData, PayBasis, Sds, WorkerKeyed
 
 
 class WorkerChanged(WorkerKeyed):
@@ -28,6 +28,7 @@ class PlacementChanged(WorkerKeyed):
     """The full state of a placement: who works where, on what basis, from when until when."""
 
     TYPE: ClassVar[str] = "paybill.placement.changed.v1"
+    MINOR: ClassVar[int] = 1
     TOPIC: ClassVar[str] = "paybill.placement"
 
     placement_id: UUID
@@ -44,6 +45,8 @@ class PlacementChanged(WorkerKeyed):
     ends_on: date | None = None
     """Exclusive."""
     status: Literal["active", "ended"]
+    sds: Sds | None = None
+    """The status determination of a limited company's placement; None: nobody decided. From minor version 1."""
 
     def subject(self) -> str:
         return str(self.placement_id)

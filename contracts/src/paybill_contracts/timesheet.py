@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime
 
-from paybill_contracts.base import Code, Gbp, Minutes, Model, PayBasis, Rate, Units, WorkerKeyed
+from paybill_contracts.base import Code, Gbp, Minutes, Model, PayBasis, Rate, Sds, Units, WorkerKeyed
 
 
 class DayMinutes(Model):
@@ -117,10 +117,13 @@ class ApprovedFacts(TimesheetFacts):
     billable_minutes: Minutes
     pay_gbp: Gbp
     charge_gbp: Gbp
+    sds: Sds | None = None
+    """Of a limited company's placement; None: nobody decided. From minor version 1."""
 
 
 class TimesheetApproved(ApprovedFacts):
     TYPE: ClassVar[str] = "paybill.timesheet.approved.v1"
+    MINOR: ClassVar[int] = 1
     TOPIC: ClassVar[str] = "paybill.timesheet"
 
 
@@ -131,6 +134,7 @@ class TimesheetAmended(ApprovedFacts):
     """
 
     TYPE: ClassVar[str] = "paybill.timesheet.amended.v1"
+    MINOR: ClassVar[int] = 1
     TOPIC: ClassVar[str] = "paybill.timesheet"
 
     amends_version: int

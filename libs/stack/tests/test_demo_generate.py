@@ -56,7 +56,7 @@ def test_the_week_has_the_promised_shape(folder: Path, plan: Plan) -> None:
     assert len(often) == sum(agency.workers for agency in plan.agencies) == 2_500
     assert Counter(often.values()) == {1: 2_000, 2: 500}
     assert sum(agency.clients for agency in plan.agencies) == 180
-    assert {line["Pay basis"] for line in placements} == {"paye", "umbrella", "limited"}
+    assert {line["Pay basis"] for line in placements} == {"paye", "umbrella", "limited", "cis"}
     assert sum(len(agency.rejected) for agency in plan.agencies) == 60
     assert sum(len(agency.amended) for agency in plan.agencies) in range(30, 32)
     lacking = sum(len(agency.no_right_to_work) for agency in plan.agencies)
@@ -102,6 +102,31 @@ def test_each_agency_pays_somebody_of_every_case(tmp_path: Path, count: int) -> 
         assert min(worked) > date(2026, 4, 1)
 
 
+@pytest.mark.parametrize("count", [120, 3_000])
+def test_construction_pays_subcontractors_at_each_rate_and_everybody_has_a_deemed_employee(
+    tmp_path: Path, count: int
+) -> None:
+    generate(tmp_path, timesheets=count)
+    rates: Counter[str] = Counter()
+    for slug in SLUGS:
+        payees = {line["Payee ref"]: line for line in lines(tmp_path / f"{slug}-payees.csv")}
+        workers = {line["Worker ref"]: line for line in lines(tmp_path / f"{slug}-workers.csv")}
+        placements = lines(tmp_path / f"{slug}-placements.csv")
+        rates.update(payees[line["Payee ref"]]["CIS rate"] for line in placements if line["Pay basis"] == "cis")
+        assert {line["SDS"] != "" for line in placements if line["Pay basis"] == "limited"} == {True}
+        assert {line["SDS"] for line in placements if line["Pay basis"] != "limited"} == {""}
+        inside = [line for line in placements if line["SDS"] == "inside"]
+        assert inside
+        assert {workers[line["Worker ref"]]["Tax code"] for line in inside} == {"BR"}
+        for payee in payees.values():
+            assert (payee["Kind"] == "cis") == (payee["CIS rate"] != "") == (payee["Verification number"] != "")
+            assert (payee["Kind"] == "cis" and payee["VAT number"] != "") == (payee["VAT treatment"] != "")
+            assert payee["UTR"] == "" or payee["UTR"].startswith("000")
+    assert set(rates) == {"0", "20", "30"}
+    materials = [line for line in lines(tmp_path / "construction-hours.csv") if line["Expense type"] == "materials"]
+    assert materials
+
+
 def test_loans_and_pensions_are_common(folder: Path, plan: Plan) -> None:
     workers = [line for slug in SLUGS for line in lines(folder / f"{slug}-workers.csv")]
     assert {line["Student loan plan"] for line in workers} == {"", "1", "2", "4", "5"}
@@ -118,7 +143,7 @@ def test_every_placement_has_hours_in_the_week_and_none_twice_at_once(folder: Pa
         for line in lines(folder / f"{slug}-hours.csv"):
             on = datetime.strptime(line["Date"], formats[slug]).date()  # noqa: DTZ007 - a day, no instant
             assert date(2026, 3, 30) <= on <= date(2026, 4, 5)
-            seen[worker_of[line["Placement ref"]], on] += 1
+            seen[worker_of[line["Placement ref"]], on] += not line["Expense"]
             referred.add(line["Placement ref"])
         assert max(seen.values()) == 1
         assert referred == set(worker_of)

@@ -188,8 +188,10 @@ class World:
         )
         return as_event(data, sequence=sequence)
 
-    def finalised(self, approved: AnyEvent, *, payee: int, run: int = 1, net: Decimal | None = None) -> AnyEvent:
-        """The finalised amount of an umbrella worker with this one timesheet."""
+    def finalised(
+        self, approved: AnyEvent, *, payee: int, run: int = 1, net: Decimal | None = None, **changes: Any
+    ) -> AnyEvent:
+        """The finalised amount of an umbrella worker with this one timesheet; `changes` for another basis and its deductions."""
         facts = approved.data
         gross = sum((line.pay_gbp for line in facts.lines), Decimal(0)) if net is None else net
         nil = Decimal("0.00")
@@ -230,7 +232,7 @@ class World:
             pay_run_id=self.id("pay run", run),
             finalised_at=APPROVED_AT,
         )
-        return as_event(data)
+        return as_event(data.model_copy(update=changes))
 
     def pay_run_closed(self, *, self_bills: int, run: int = 1) -> AnyEvent:
         nil = Decimal("0.00")

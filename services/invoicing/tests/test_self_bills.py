@@ -16,6 +16,7 @@ from invoicing.subscriptions import handle
 from paybill_common.clock import ManualClock
 from paybill_common.envelope import AnyEvent, Batch
 from paybill_contracts.events import SelfBillIssued
+from paybill_contracts.pay import CisDeduction
 
 from .conftest import ISSUER, Service, World, supplier  # type: ignore[import-not-found]
 
@@ -166,4 +167,106 @@ async def test_a_net_that_differs_from_its_charges_is_shown_as_an_adjustment(ser
     lines = (await service.call("GET", world, f"self-bills/{bill['document_id']}"))["lines"]
     assert [(line["kind"], line["net_gbp"]) for line in lines] == [("pay", "508.40"), ("adjustment", "-8.40")]
     assert bill["net_gbp"] == "500.00"
+    await service.call("GET", world, f"self-bills/{bill['document_id']}/pdf")
+
+
+def subcontractor(
+    world: World, n: int = 1, *, payee: int = 1, rate: int = 20, deduction: str = "101.68"
+) -> list[AnyEvent]:
+    """A CIS worker's approved 508.40 and its finalised amount, 20 % of it deducted."""
+    approved = world.approved(n, payee=payee)
+    cis = CisDeduction(
+        labour_gbp=Decimal("508.40"), materials_gbp=Decimal("0.00"), rate_pct=rate, deduction_gbp=Decimal(deduction)
+    )
+    net = Decimal("508.40") - cis.deduction_gbp
+    return [approved, world.finalised(approved, payee=payee, pay_basis="cis", cis=cis, net_gbp=net)]
+
+
+async def test_a_cis_deduction_lowers_the_payment_and_leaves_supply_and_vat_whole(
+    service: Service, world: World
+) -> None:
+    await service.call("PUT", world, "issuer", json=ISSUER)
+    await service.call("PUT", world, f"suppliers/{world.id('payee', 1)}", json=supplier(1, vat_treatment="standard"))
+    await service.take(*subcontractor(world), world.pay_run_closed(self_bills=1))
+    (bill,) = (await service.call("GET", world, "self-bills"))["items"]
+    assert {name: bill[name] for name in ("net_gbp", "vat_gbp", "gross_gbp", "deducted_gbp", "payable_gbp")} == {
+        "net_gbp": "508.40", "vat_gbp": "101.68", "gross_gbp": "610.08", "deducted_gbp": "101.68", "payable_gbp": "508.40",
+    }  # fmt: skip
+    detail = await service.call("GET", world, f"self-bills/{bill['document_id']}")
+    assert detail["deductions"] == [{"code": "cis", "amount_gbp": "101.68", "rate_pct": 20, "labour_gbp": "508.40"}]
+    assert [line["kind"] for line in detail["lines"]] == ["pay"]
+    (event,) = await service.emitted(world, SelfBillIssued)
+    assert [(one.code, one.amount_gbp) for one in event.deductions] == [("cis", Decimal("101.68"))]
+    assert (event.payable_gbp, event.ledger_balanced, event.payee_kind) == (Decimal("508.40"), True, "cis")
+    accounts = (await service.call("GET", world, "ledger/trial-balance"))["accounts"]
+    assert {one["account"]: one["balance_gbp"] for one in accounts} == {
+        "purchases": "508.40", "vat_input": "101.68", "cis_withheld": "-101.68", "creditors": "-508.40",
+    }  # fmt: skip
+    pdf = await service.call("GET", world, f"self-bills/{bill['document_id']}/pdf")
+    assert pdf.content.startswith(b"%PDF")
+
+
+async def test_a_subcontractors_vat_is_somebodys_decision(service: Service, world: World) -> None:
+    await service.call("PUT", world, "issuer", json=ISSUER)
+    path = f"suppliers/{world.id('payee', 1)}"
+    await service.call("PUT", world, path, json=supplier(1))
+    await service.take(*subcontractor(world), world.pay_run_closed(self_bills=1))
+    (waiting,) = await service.call("GET", world, "self-bills/pending")
+    assert waiting["reasons"] == ["vat_treatment_not_set"]
+    await service.call("PUT", world, "issuer", json=ISSUER | {"vat_number": None})
+    await service.call("PUT", world, path, json=supplier(1, vat_treatment="reverse_charge"))
+    (waiting,) = await service.call("GET", world, "self-bills/pending")
+    assert waiting["reasons"] == ["reverse_charge_without_vat_number"]
+    await service.call("PUT", world, "issuer", json=ISSUER)
+    (bill,) = (await service.call("GET", world, "self-bills"))["items"]
+    assert (bill["vat_treatment"], bill["vat_gbp"], bill["reverse_charge_vat_gbp"]) == (
+        "reverse_charge", "0.00", "101.68",
+    )  # fmt: skip
+    assert (bill["gross_gbp"], bill["payable_gbp"]) == ("508.40", "406.72")
+    pdf = await service.call("GET", world, f"self-bills/{bill['document_id']}/pdf")
+    assert pdf.content.startswith(b"%PDF")
+
+
+async def test_a_subcontractor_without_vat_number_needs_no_decision(service: Service, world: World) -> None:
+    await service.call("PUT", world, "issuer", json=ISSUER)
+    await service.call("PUT", world, f"suppliers/{world.id('payee', 1)}", json=supplier(1, vat_number=None))
+    await service.take(*subcontractor(world, rate=0, deduction="0.00"), world.pay_run_closed(self_bills=1))
+    (bill,) = (await service.call("GET", world, "self-bills"))["items"]
+    assert (bill["vat_treatment"], bill["payable_gbp"]) == ("not_registered", "508.40")
+    await service.call("GET", world, f"self-bills/{bill['document_id']}/pdf")
+
+
+async def test_a_supply_of_staff_is_never_under_the_reverse_charge(service: Service, world: World) -> None:
+    await service.call("PUT", world, "issuer", json=ISSUER)
+    await service.call(
+        "PUT", world, f"suppliers/{world.id('payee', 1)}", json=supplier(1, vat_treatment="reverse_charge")
+    )
+    approved = world.approved(1, payee=1)
+    await service.take(approved, world.finalised(approved, payee=1), world.pay_run_closed(self_bills=1))
+    (waiting,) = await service.call("GET", world, "self-bills/pending")
+    assert waiting["reasons"] == ["reverse_charge_not_for_staff"]
+
+
+async def test_a_deemed_employees_tax_and_national_insurance_are_kept_back(service: Service, world: World) -> None:
+    await service.call("PUT", world, "issuer", json=ISSUER)
+    await service.call("PUT", world, f"suppliers/{world.id('payee', 1)}", json=supplier(1))
+    approved = world.approved(1, payee=1)
+    taken = {"tax_gbp": Decimal("101.60"), "employee_nic_gbp": Decimal("21.31"), "net_gbp": Decimal("385.49")}
+    await service.take(
+        approved,
+        world.finalised(approved, payee=1, pay_basis="limited", **taken),
+        world.pay_run_closed(self_bills=1),
+    )
+    (bill,) = (await service.call("GET", world, "self-bills"))["items"]
+    assert (bill["net_gbp"], bill["vat_gbp"], bill["deducted_gbp"], bill["payable_gbp"]) == (
+        "508.40", "101.68", "122.91", "487.17",
+    )  # fmt: skip
+    detail = await service.call("GET", world, f"self-bills/{bill['document_id']}")
+    assert [(one["code"], one["amount_gbp"]) for one in detail["deductions"]] == [
+        ("paye_tax", "101.60"), ("employee_nic", "21.31"),
+    ]  # fmt: skip
+    accounts = (await service.call("GET", world, "ledger/trial-balance"))["accounts"]
+    assert {one["account"]: one["balance_gbp"] for one in accounts} == {
+        "purchases": "508.40", "vat_input": "101.68", "paye_withheld": "-122.91", "creditors": "-487.17",
+    }  # fmt: skip
     await service.call("GET", world, f"self-bills/{bill['document_id']}/pdf")

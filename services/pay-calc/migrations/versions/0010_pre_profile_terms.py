@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from paybill_common.tables import secure
 
 revision = "0010"
-down_revision = "0007"
+down_revision = "0009"
 
 
 def upgrade() -> None:

@@ -6,6 +6,7 @@ import pay_calc
 from pay_calc.api import (
     attachments,
     calculations,
+    cis,
     deductions,
     employer_years,
     pay_runs,
@@ -43,6 +44,7 @@ SPEC = ServiceSpec(
         payment_files.router,
         payslips.own_transactions,
         payslips.router,
+        cis.router,
         calculations.router,
         what_if.router,
         replays.router,

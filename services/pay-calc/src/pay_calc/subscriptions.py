@@ -24,20 +24,20 @@ SUBSCRIPTION = Subscription(
             events.ComplianceCleared,
             events.ComplianceHeld,
             events.WorkerChanged,
+            events.PlacementChanged,
             events.WeekCutOff,
             events.DirectoryEntry,
             events.SelfBillIssued,
         }
     ),
-    # Ignored: what is not approved pays nothing; an approved timesheet carries all that pay needs of its placement and agency;
-    # alerts block nothing; invoices and credits are the client's side.
+    # Of placements only a later status determination matters: an approved timesheet carries all else that pay needs of its placement.
+    # Ignored: what is not approved pays nothing; alerts block nothing; invoices and credits are the client's side.
     ignores=frozenset(
         {
             events.TimesheetExpected,
             events.TimesheetSubmitted,
             events.TimesheetRejected,
             events.ComplianceAlert,
-            events.PlacementChanged,
             events.AgencyChanged,
             events.InvoiceIssued,
             events.CreditNoteIssued,

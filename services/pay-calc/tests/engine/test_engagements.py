@@ -47,11 +47,11 @@ class TestSoleTrader:
             ({"controlled": None}, "control_not_decided", "controlled"),
             ({"personal_service": None}, "control_not_decided", "personal_service"),
             ({"evidence_ref": ""}, "evidence_missing", "evidence_ref"),
-            ({"verified_on": date(2026, 6, 13)}, "not_verified", "verified_on"),
+            ({"verified_on": date(2026, 6, 13)}, "cis_not_verified", "verified_on"),
             ({"construction_operations": None}, "construction_not_decided", "construction_operations"),
-            ({"cis_status": None}, "not_verified", "verified_on"),
-            ({"verified_on": None}, "not_verified", "verified_on"),
-            ({"verified_on": date(2020, 1, 1), "last_paid_on": date(2024, 4, 5)}, "not_verified", "verified_on"),
+            ({"cis_status": None}, "cis_not_verified", "verified_on"),
+            ({"verified_on": None}, "cis_not_verified", "verified_on"),
+            ({"verified_on": date(2020, 1, 1), "last_paid_on": date(2024, 4, 5)}, "cis_not_verified", "verified_on"),
         ],
     )
     def test_refusals(self, change: dict[str, Any], code: str, field: str) -> None:

@@ -25,7 +25,7 @@ from paybill_contracts.base import Reason
 from paybill_contracts.compliance import ComplianceCleared, ComplianceHeld
 from paybill_contracts.control import WeekCutOff
 from paybill_contracts.directory import DirectoryEntry
-from paybill_contracts.placement import WorkerChanged
+from paybill_contracts.placement import PlacementChanged, WorkerChanged
 from paybill_contracts.timesheet import ChargeLine, TimesheetAmended, TimesheetApproved
 
 WEEK = date(2026, 4, 5)
@@ -47,11 +47,12 @@ class Sheet:
     pay_basis: str = "paye"
     payee_id: UUID | None = None
     holiday_pay: str = "rolled_up"
+    sds: str | None = None
 
     def charge_lines(self) -> tuple[ChargeLine, ...]:
         made = []
         for ordinal, (element, quantity, rate) in enumerate(self.lines):
-            expense = element == "expense"
+            code, expense = element, element in ("expense", "materials")
             pay = (
                 line_pence(Decimal(rate), units=Decimal(quantity))
                 if expense
@@ -62,8 +63,8 @@ class Sheet:
                     charge_line_id=derived_id("line", self.timesheet_id, self.version, ordinal),
                     ordinal=ordinal,
                     kind="expense" if expense else "time",
-                    element=element,
-                    rate_code=element,
+                    element="expense" if expense else element,
+                    rate_code=code,
                     rate_unit="each" if expense else "hour",
                     minutes=0 if expense else quantity,
                     units=Decimal(quantity) if expense else None,
@@ -105,6 +106,7 @@ class Sheet:
             "billable_minutes": minutes,
             "pay_gbp": sum((line.pay_gbp for line in lines), Decimal(0)),
             "charge_gbp": sum((line.charge_gbp for line in lines), Decimal(0)),
+            "sds": self.sds,
         }
 
     def approved(self) -> TimesheetApproved:
@@ -200,6 +202,24 @@ class World:
                 correlation_id=str(event_id),
             )
             self.bus.append(Outgoing(data.TOPIC, data.partition_key(), payload))
+
+    def placement(self, sheet: Sheet, **changes: Any) -> PlacementChanged:
+        """The sheet's placement as it stands now."""
+        return PlacementChanged(
+            **{
+                "agency_id": self.agency_id,
+                "worker_id": sheet.worker_id,
+                "placement_id": sheet.placement_id,
+                "reference": "P-1",
+                "client_id": sheet.client_id,
+                "pay_basis": sheet.pay_basis,
+                "payee_id": sheet.payee_id,
+                "holiday_pay": sheet.holiday_pay,
+                "starts_on": date(2026, 3, 2),
+                "status": "active",
+            }
+            | changes
+        )
 
     def erase(self, kind: str, entry_id: UUID) -> None:
         """Publish the tombstone of a directory entry."""

@@ -101,7 +101,7 @@ def test_each_step_carries_its_rule_its_versions_and_its_source() -> None:
     assert "Contributions) Regulations 2001 reg. 12" in (main.rounding_source or "")
 
 
-NEVER_ON_A_PAYSLIP = {"awr", "cis", "interval", "late", "leave", "nmw", "umbrella", "umbrella_check"}
+NEVER_ON_A_PAYSLIP = {"awr", "interval", "late", "leave", "nmw", "umbrella", "umbrella_check"}
 
 
 def test_every_rule_that_a_payslip_can_show_has_a_source() -> None:

@@ -317,8 +317,10 @@ class TestDecide:
         assert [(slip.pay_basis, slip.result is not None) for slip in slips] == [("paye", True), ("umbrella", True)]
 
     def test_what_nobody_can_pay_is_held_by_name(self) -> None:
-        assert _reasons(_decided(_worker(_version(pay_basis="cis")))[0]) == ["unsupported_pay_basis"]
-        assert _reasons(_decided(_worker(_version(pay_basis="limited")))[0]) == ["missing_payee"]
+        assert _reasons(_decided(_worker(_version(pay_basis="cis")))[0]) == ["missing_payee"]
+        bare = _version(pay_basis="cis", payee_id=UUID(int=9))
+        assert _reasons(_decided(_worker(bare))[0]) == ["missing_bank_details", "cis_not_verified"]
+        assert _reasons(_decided(_worker(_version(pay_basis="limited")))[0]) == ["missing_payee", "sds_missing"]
         assert _reasons(_decided(_worker(_version(), profile=None))[0]) == ["missing_pay_profile"]
         unknown_year = date(2031, 4, 6)
         assert _reasons(_decided(_worker(_version(week_ending=unknown_year)))[0]) == ["unknown_tax_year"]

@@ -38,6 +38,7 @@ class Agency:
     jobs: tuple[Job, ...]
     nights_in_ten: int
     weekends_in_ten: int
+    cis: int = 0
 
 
 AGENCIES = (
@@ -62,14 +63,14 @@ AGENCIES = (
         4, 5,
     ),
     Agency(
-        "construction", "STB", "Stonebeck Construction Example Ltd", 25, 26, 12, "%d %B %Y",
+        "construction", "STB", "Stonebeck Construction Example Ltd", 25, 14, 5, "%d %B %Y",
         ("Builders", "Civils", "Groundworks", "Scaffolding", "Interiors"),
         ("site", "civils"),
         (
             Job("Labourer", 1350, 1500), Job("Carpenter", 1900, 2300),
             Job("Plant operator", 1750, 2100), Job("Steel fixer", 1850, 2250), Job("Site supervisor", 2200, 2700),
         ),
-        1, 2,
+        1, 2, cis=6,
     ),
 )  # fmt: skip
 

@@ -80,6 +80,9 @@ class Payee:
     number: int
     kind: str
     name: str
+    cis_rate: int | None = None
+    sds: str = ""
+    """Of a limited company: what its one worker's clients determined."""
 
 
 @dataclass(frozen=True)
@@ -248,7 +251,10 @@ def _agency_week(
         numbers["worker"] += 1
         week.workers.append(_worker(agency, numbers["worker"], chance, has_document=position not in without))
     for position, worker in enumerate(week.workers):
-        basis, payee = _basis(agency, week, chance, numbers)
+        basis, payee = _basis(agency, week, chance, numbers, rest=workers - position)
+        if payee is not None and payee.sds == "inside":
+            worker = replace(worker, tax_code="BR", tax_basis="cumulative")
+            week.workers[position] = worker
         doubled = position < timesheets // 6
         first = chance.choice(week.clients)
         second = chance.choice([client for client in week.clients if client is not first])
@@ -331,8 +337,9 @@ def _client(agency: Agency, number: int, chance: Random) -> Client:
 
 
 def _payee(agency: Agency, number: int, kind: str) -> Payee:
-    word = "Umbrella" if kind == "umbrella" else "Contracting"
-    return Payee(f"{agency.code}-P{number:04}", number, kind, f"{word} {number:04} Example Ltd")
+    word = {"umbrella": "Umbrella", "limited": "Contracting", "cis": "Trade"}[kind]
+    name = f"{word} {number:04} Example" + ("" if kind == "cis" else " Ltd")
+    return Payee(f"{agency.code}-P{number:04}", number, kind, name)
 
 
 def _worker(agency: Agency, number: int, chance: Random, *, has_document: bool) -> Worker:
@@ -359,15 +366,40 @@ def _worker(agency: Agency, number: int, chance: Random, *, has_document: bool) 
     )  # fmt: skip
 
 
-def _basis(agency: Agency, week: AgencyWeek, chance: Random, numbers: dict[str, int]) -> tuple[str, Payee | None]:
+def _basis(
+    agency: Agency, week: AgencyWeek, chance: Random, numbers: dict[str, int], *, rest: int
+) -> tuple[str, Payee | None]:
+    """How a worker is paid, drawn by the agency's mix. Its last workers (`rest` to go) make sure of a subcontractor at each CIS rate and,
+    everywhere, of somebody inside IR35."""
     draw = chance.randrange(100)
+    if rest == 1:
+        return "limited", _company(agency, week, numbers, "inside")
+    if agency.cis and rest in _CIS_OF_LAST:
+        return "cis", _subcontractor(agency, week, numbers, _CIS_OF_LAST[rest])
     if draw < agency.umbrella:
         return "umbrella", chance.choice([payee for payee in week.payees if payee.kind == "umbrella"])
     if draw < agency.umbrella + agency.limited:
-        numbers["payee"] += 1
-        week.payees.append(_payee(agency, numbers["payee"], "limited"))
-        return "limited", week.payees[-1]
+        return "limited", _company(agency, week, numbers, _SDS[numbers["payee"] % len(_SDS)])
+    if draw < agency.umbrella + agency.limited + agency.cis:
+        return "cis", _subcontractor(agency, week, numbers, _CIS_RATES[numbers["payee"] % len(_CIS_RATES)])
     return "paye", None
+
+
+_SDS = ("outside", "inside", "outside", "not_required")
+_CIS_RATES = (20, 20, 20, 30, 0)
+_CIS_OF_LAST = {2: 20, 3: 30, 4: 0}
+
+
+def _company(agency: Agency, week: AgencyWeek, numbers: dict[str, int], sds: str) -> Payee:
+    numbers["payee"] += 1
+    week.payees.append(replace(_payee(agency, numbers["payee"], "limited"), sds=sds))
+    return week.payees[-1]
+
+
+def _subcontractor(agency: Agency, week: AgencyWeek, numbers: dict[str, int], rate: int) -> Payee:
+    numbers["payee"] += 1
+    week.payees.append(replace(_payee(agency, numbers["payee"], "cis"), cis_rate=rate))
+    return week.payees[-1]
 
 
 def _placement(
@@ -586,8 +618,9 @@ _CLIENT_HEADER = (
     "Group by", "Payment days", "PO required", "Invoice e-mail",
 )  # fmt: skip
 _PAYEE_HEADER = (
-    "Payee ref", "Name", "Kind", "Umbrella status", "Legal name", "Address", "VAT number", "Company number",
+    "Payee ref", "Name", "Kind", "Umbrella status", "Legal name", "Address", "VAT number", "VAT treatment", "Company number",
     "Agreement reference", "Agreement from", "Agreement to", "E-mail", "Account name", "Sort code", "Account number",
+    "CIS rate", "Verified on", "Verification number", "UTR",
 )  # fmt: skip
 _WORKER_HEADER = (
     "Worker ref", "Forename", "Surname", "E-mail", "Phone", "Start date", "NI number", "Date of birth", "Gender", "Address",
@@ -603,10 +636,10 @@ _RATE_HEADER = (
 )  # fmt: skip
 _PLACEMENT_HEADER = (
     "Placement ref", "Worker ref", "Client ref", "Site", "Site name", "Job title", "Consultant", "Consultant name", "Branch",
-    "Start date", "End date", "Pay basis", "Payee ref", "Payee name", "Holiday pay", "PO number", "Rate card", *_RATE_HEADER,
+    "Start date", "End date", "Pay basis", "Payee ref", "Payee name", "Holiday pay", "SDS", "PO number", "Rate card", *_RATE_HEADER,
 )  # fmt: skip
 _RATES_HEADER = ("Rate card", "Rates from", *_RATE_HEADER)
-HOURS_HEADER = ("Placement ref", "Date", "Start", "Finish", "Break", "Hours", "Days")
+HOURS_HEADER = ("Placement ref", "Date", "Start", "Finish", "Break", "Hours", "Days", "Expense type", "Expense")
 
 
 def _client_line(client: Client) -> list[object]:
@@ -623,9 +656,27 @@ def _payee_line(payee: Payee) -> list[object]:
     return [
         payee.reference, payee.name, payee.kind, "approved" if payee.kind == "umbrella" else "", payee.name,
         f"{payee.number} Example Court; Testham; ZZ3 1ZZ", f"GB{900_000_000 + payee.number}" if registered else "",
-        f"ZZ{payee.number:06}", f"SBA-{payee.reference}", "2025-09-01", "2026-09-01",
+        _supplier_vat(payee) if registered else "", "" if payee.kind == "cis" else f"ZZ{payee.number:06}",
+        f"SBA-{payee.reference}", "2025-09-01", "2026-09-01",
         f"payee.{payee.number:04}@example.com", payee.name[:18], "00-00-02", f"{payee.number:08}",
+        *_verification(payee),
     ]  # fmt: skip
+
+
+def _supplier_vat(payee: Payee) -> str:
+    """Some subcontractors supply a service, and so are under the domestic reverse charge; the others supply labour."""
+    if payee.kind != "cis":
+        return ""
+    return "reverse_charge" if payee.number % 4 == 0 else "standard"
+
+
+def _verification(payee: Payee) -> list[object]:
+    """HMRC's answer; its numbers begin with noughts, as no real ones do. An unmatched subcontractor has no UTR on file."""
+    if payee.cis_rate is None:
+        return ["", "", "", ""]
+    matched = payee.cis_rate != 30
+    number = f"V{payee.number:010}" + ("" if matched else "/A")
+    return [payee.cis_rate, "2026-03-02", number, f"{payee.number:010}" if matched else ""]
 
 
 def _worker_line(worker: Worker, day: Callable[[date], str], *, seen: bool = False) -> list[object]:
@@ -654,7 +705,7 @@ def _placement_line(placement: Placement, day: Callable[[date], str]) -> list[ob
         f"Consultant {consultant} Testcase", placement.branch, day(placement.starts_on),
         day(placement.last_on) if placement.last_on else "", placement.pay_basis,
         payee.reference if payee else "", payee.name if payee else "",
-        "rolled_up" if placement.pay_basis == "paye" else "none",
+        "rolled_up" if placement.pay_basis == "paye" else "none", payee.sds if payee else "",
         f"PO-{client.number:04}-{placement.site + 1}" if client.po_required or client.number % 5 == 0 else "",
         placement.card.reference, *own,
     ]  # fmt: skip
@@ -682,7 +733,7 @@ def _premiums(rules: Rules, unit: str) -> list[str]:
 
 def _hours_lines(placement: Placement, day: Callable[[date], str], number: int) -> Iterable[list[str]]:
     for shift in placement.shifts:
-        line = [placement.reference, day(shift.on), "", "", "", "", ""]
+        line = [placement.reference, day(shift.on), "", "", "", "", "", "", ""]
         if shift.day_quarters:
             line[6] = f"{Decimal(shift.day_quarters) * 25 * _PENNY:f}"
         elif shift.minutes:
@@ -695,6 +746,18 @@ def _hours_lines(placement: Placement, day: Callable[[date], str], number: int) 
                 f"{shift.break_minutes} min" if number % 3 else f"0:{shift.break_minutes:02}".replace("0:60", "1:00")
             )
         yield line
+    if placement.pay_basis == "cis" and number % 2 == 0:
+        yield [
+            placement.reference,
+            day(placement.shifts[0].on),
+            "",
+            "",
+            "",
+            "",
+            "",
+            "materials",
+            f"{35 + number % 40}.50",
+        ]
 
 
 def _clock(text: str, number: int) -> str:

@@ -509,6 +509,7 @@ def _supplier(record_id: str, values: Mapping[str, str]) -> dict[str, Any] | Non
             "legal_name": values.get("legal_name", values["name"]),
             "address": _address(values),
             "vat_number": values.get("vat_number"),
+            "vat_treatment": _lower(values, "vat_treatment"),
             "company_number": values.get("company_number"),
             "email": values.get("invoice_email"),
             "agreement_reference": values.get("agreement_reference"),
@@ -528,14 +529,29 @@ def _payee_bank(record_id: str, values: Mapping[str, str]) -> dict[str, Any] | N
             "account_name": values.get("account_name"),
             "sort_code": values.get("sort_code"),
             "account_number": values.get("account_number"),
+            "cis": _cis(values),
+        }
+    )
+
+
+def _cis(values: Mapping[str, str]) -> dict[str, Any] | None:
+    """How HMRC verified a subcontractor; None of anybody else."""
+    if not any(values.get(name) for name in ("cis_rate", "cis_verified_on", "cis_verification_number")):
+        return None
+    return _given(
+        {
+            "rate_pct": _whole({**values, "cis_rate": values.get("cis_rate", "").rstrip("% ")}, "cis_rate"),
+            "verified_on": iso_date(values, "cis_verified_on"),
+            "verification_number": values.get("cis_verification_number"),
+            "utr": values.get("utr"),
         }
     )
 
 
 def _umbrella(record_id: str, values: Mapping[str, str]) -> dict[str, Any] | None:
     kind = _lower(values, "kind")
-    if kind not in ("umbrella", "limited", None):
-        raise BadCell(Fault("this is no kind of payee", "umbrella or limited", "kind", values["kind"][:40]))
+    if kind not in ("umbrella", "limited", "cis", None):
+        raise BadCell(Fault("this is no kind of payee", "umbrella, limited or cis", "kind", values["kind"][:40]))
     status = _lower(values, "umbrella_status")
     if kind != "umbrella" or status is None:
         return None

@@ -259,7 +259,9 @@ def _document(row: Any) -> dict[str, Any]:
     open_gbp = row.gross_gbp - row.paid_gbp - row.credited_gbp
     return found | {
         "party_name": party["legal_name"],
-        "balance_gbp": open_gbp if row.kind == "invoice" else row.gross_gbp,
+        "balance_gbp": open_gbp if row.kind == "invoice" else row.gross_gbp - row.deducted_gbp,
+        "payable_gbp": row.gross_gbp - row.deducted_gbp,
+        "deductions": row.extra.get("deductions", []),
     }
 
 

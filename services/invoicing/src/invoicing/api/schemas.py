@@ -112,7 +112,7 @@ class TermsOut(TermsIn):
 
 
 class SupplierIn(In):
-    """An umbrella or limited company. Without a VAT number its self-bills carry no VAT. `agreement_to` is exclusive."""
+    """An umbrella, limited company or CIS subcontractor. Without a VAT number its self-bills carry no VAT. `agreement_to` is exclusive."""
 
     external_id: Text | None = None
     legal_name: Text
@@ -123,6 +123,11 @@ class SupplierIn(In):
     agreement_reference: Text | None = None
     agreement_from: Day | None = None
     agreement_to: Day | None = None
+    vat_treatment: Literal["standard", "reverse_charge"] | None = Field(
+        None,
+        description="Of a VAT-registered CIS subcontractor somebody has to decide: a supply of labour is standard-rated, construction "
+        "services to this agency are under the domestic reverse charge. Others are standard-rated.",
+    )
 
     @model_validator(mode="after")
     def _period(self) -> SupplierIn:
@@ -311,11 +316,24 @@ class DocumentOut(Out):
     paid_gbp: Decimal
     credited_gbp: Decimal
     balance_gbp: Decimal
+    deducted_gbp: Decimal
+    payable_gbp: Decimal
     credits_document_id: UUID | None
     reason_code: str | None
 
 
+class DeductionOut(Out):
+    """What is kept back of a self-bill's payment: the CIS deduction with the rate and the labour it was worked on, or of a deemed
+    employee tax and National Insurance."""
+
+    code: Literal["cis", "paye_tax", "employee_nic"]
+    amount_gbp: Decimal
+    rate_pct: int | None
+    labour_gbp: Decimal | None
+
+
 class DocumentDetailOut(DocumentOut):
+    deductions: list[DeductionOut]
     supplier: dict[str, Any]
     customer: dict[str, Any]
     reason: str | None

@@ -20,6 +20,7 @@ __all__ = [
     "Branding",
     "CreditNote",
     "CreditedInvoice",
+    "Deduction",
     "DocumentDoesNotAdd",
     "DocumentIncomplete",
     "Grouping",
@@ -204,6 +205,15 @@ class CreditNote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deduction:
+    """What the law keeps back of a self-bill's payment; ``of_gbp`` is the part that it was worked on, where that is not all of it."""
+
+    name: str
+    amount_gbp: Decimal
+    of_gbp: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SelfBill:
     """An invoice that the agency (``customer``) raises on behalf of an umbrella or limited company (``supplier``).
 
@@ -227,6 +237,12 @@ class SelfBill:
     grouping: Grouping = Grouping.WORKER
     supplier_reference: str | None = None
     message: str | None = None
+    deductions: tuple[Deduction, ...] = ()
+
+    @property
+    def payable_gbp(self) -> Decimal:
+        """What is paid: the gross less the deductions."""
+        return self.totals.gross_gbp - sum_gbp(one.amount_gbp for one in self.deductions)
 
     def __post_init__(self) -> None:
         if self.supplier.vat_number is None and self.totals.vat_gbp != 0:

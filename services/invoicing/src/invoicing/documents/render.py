@@ -17,6 +17,7 @@ from invoicing.documents.models import (
     BankDetails,
     Branding,
     CreditNote,
+    Deduction,
     Grouping,
     Hours,
     Invoice,
@@ -180,12 +181,13 @@ def render_self_bill(self_bill: SelfBill) -> bytes:
         roles=("Supplier", "Customer and self-biller"),
         branding=self_bill.branding,
         facts=facts,
-        hero=(pdf.pounds(self_bill.totals.gross_gbp), f"to be paid on {pdf.long_day(self_bill.payment_on)}"),
+        hero=(pdf.pounds(self_bill.payable_gbp), f"to be paid on {pdf.long_day(self_bill.payment_on)}"),
         notices=[{"title": "Self-billed invoice", "text": words}, *reverse, *_optional(self_bill.message)],
         lines=self_bill.lines,
         grouping=self_bill.grouping,
         totals=self_bill.totals,
         gross_label="Total payable to you",
+        deductions=self_bill.deductions,
         closing=closing,
         author=self_bill.customer,
         show_vat=registered,
@@ -213,6 +215,7 @@ def _view(
     badge: str | None = None,
     author: Party | None = None,
     show_vat: bool = True,
+    deductions: Sequence[Deduction] = (),
 ) -> Json:
     issuer = author or supplier
     name = "Self-billed invoice" if badge else title
@@ -235,7 +238,7 @@ def _view(
         "notices": list(notices),
         "show_vat": show_vat,
         "groups": _groups(lines, grouping, _vat_labels(totals)),
-        "totals": _totals(lines, totals, gross_label, show_vat),
+        "totals": _totals(lines, totals, gross_label, show_vat, deductions),
         "vat_rows": [_vat_row(row) for row in totals.vat_rows] if show_vat else [],
         "closing": list(closing),
         "footer": _footer(issuer),
@@ -321,7 +324,9 @@ def _subtotal(label: str, lines: Sequence[Line]) -> Json:
     }
 
 
-def _totals(lines: Sequence[Line], totals: Totals, gross_label: str, show_vat: bool) -> Json:
+def _totals(
+    lines: Sequence[Line], totals: Totals, gross_label: str, show_vat: bool, deductions: Sequence[Deduction]
+) -> Json:
     hours = [line.quantity.minutes for line in lines if isinstance(line.quantity, Hours)]
     rows = []
     if hours:
@@ -330,7 +335,15 @@ def _totals(lines: Sequence[Line], totals: Totals, gross_label: str, show_vat: b
     if show_vat:
         rows.append(("Total net", pdf.pounds(totals.net_gbp)))
         rows.append(("Total VAT", pdf.pounds(totals.vat_gbp)))
-    return {"rows": rows, "gross_label": gross_label, "gross": pdf.pounds(totals.gross_gbp)}
+    if deductions:
+        rows.append(("Total invoiced", pdf.pounds(totals.gross_gbp)))
+        rows += [(_deduction_label(one), pdf.pounds(Decimal(0) - one.amount_gbp)) for one in deductions]
+    payable = totals.gross_gbp - sum_gbp(one.amount_gbp for one in deductions)
+    return {"rows": rows, "gross_label": gross_label, "gross": pdf.pounds(payable)}
+
+
+def _deduction_label(deduction: Deduction) -> str:
+    return deduction.name if deduction.of_gbp is None else f"{deduction.name} {pdf.pounds(deduction.of_gbp)}"
 
 
 def _vat_labels(totals: Totals) -> dict[Decimal | None, str]:

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-Account = Literal["debtors", "bank", "creditors", "vat_output", "vat_input", "sales", "purchases"]
+Account = Literal[
+    "debtors", "bank", "creditors", "vat_output", "vat_input", "sales", "purchases", "cis_withheld", "paye_withheld"
+]
+
+_NIL = Decimal("0.00")
 
 
 class EntriesDoNotBalance(AssertionError):
@@ -24,9 +28,17 @@ def sale(*, net_gbp: Decimal, vat_gbp: Decimal) -> tuple[Entry, ...]:
     return _balanced(("debtors", net_gbp + vat_gbp), ("sales", -net_gbp), ("vat_output", -vat_gbp))
 
 
-def self_billed_purchase(*, net_gbp: Decimal, vat_gbp: Decimal) -> tuple[Entry, ...]:
-    """Of a self-bill: purchases and input VAT against creditors."""
-    return _balanced(("purchases", net_gbp), ("vat_input", vat_gbp), ("creditors", -(net_gbp + vat_gbp)))
+def self_billed_purchase(
+    *, net_gbp: Decimal, vat_gbp: Decimal, cis_gbp: Decimal = _NIL, paye_gbp: Decimal = _NIL
+) -> tuple[Entry, ...]:
+    """Of a self-bill: purchases and input VAT against creditors, and against HMRC for what is kept back of the payment."""
+    return _balanced(
+        ("purchases", net_gbp),
+        ("vat_input", vat_gbp),
+        ("cis_withheld", -cis_gbp),
+        ("paye_withheld", -paye_gbp),
+        ("creditors", cis_gbp + paye_gbp - net_gbp - vat_gbp),
+    )
 
 
 def receipt(*, amount_gbp: Decimal) -> tuple[Entry, ...]:

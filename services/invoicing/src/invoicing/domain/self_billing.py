@@ -20,7 +20,7 @@ class Agreement:
 
 
 def self_bill_holds(
-    *, agreement: Agreement | None, has_issuer: bool, charges_missing: int, on: date
+    *, agreement: Agreement | None, has_issuer: bool, charges_missing: int, on: date, vat_holds: tuple[str, ...] = ()
 ) -> tuple[str, ...]:
     """Why the self-bills to one supplier cannot be raised yet, as codes; empty when they can.
 
@@ -35,6 +35,7 @@ def self_bill_holds(
         holds.append("missing_self_billing_agreement")
     elif not agreement.in_force(on):
         holds.append("self_billing_agreement_not_in_force")
+    holds += vat_holds
     if charges_missing:
         holds.append("awaiting_timesheet")
     return tuple(holds)

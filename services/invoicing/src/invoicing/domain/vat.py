@@ -60,6 +60,25 @@ def vat_on(net_gbp: Decimal, *, treatment: Treatment, tax_point_on: date) -> Vat
     return Vat(treatment, None, _NIL)
 
 
-def effective_treatment(agreed: Treatment, *, supplier_vat_number: str | None) -> Treatment:
-    """A supplier without a VAT number charges no VAT, whatever was agreed."""
-    return agreed if supplier_vat_number else "not_registered"
+def effective_treatment(agreed: Treatment | None, *, supplier_vat_number: str | None) -> Treatment:
+    """A supplier without a VAT number charges no VAT, whatever was agreed; without an agreed treatment it is the standard rate."""
+    return (agreed or "standard") if supplier_vat_number else "not_registered"
+
+
+def supplier_vat_holds(
+    *, pay_basis: str, agreed: str | None, supplier_vat_number: str | None, customer_vat_number: str | None
+) -> tuple[str, ...]:
+    """Why a self-bill's VAT cannot be told, as codes.
+
+    The domestic reverse charge (VATA 1994, s. 55A) is of construction services between VAT-registered businesses. A supply of staff is
+    never under it; whether a CIS subcontractor supplies labour or a service is somebody's decision, so without one the self-bill waits.
+    """
+    if supplier_vat_number is None:
+        return ()
+    if pay_basis == "cis" and agreed is None:
+        return ("vat_treatment_not_set",)
+    if agreed != "reverse_charge":
+        return ()
+    if pay_basis != "cis":
+        return ("reverse_charge_not_for_staff",)
+    return () if customer_vat_number else ("reverse_charge_without_vat_number",)

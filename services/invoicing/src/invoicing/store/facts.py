@@ -19,6 +19,7 @@ from paybill_contracts.timesheet import ApprovedFacts, ChargeLine
 
 Key = tuple[UUID, UUID]
 """(agency, record)."""
+_NIL = Decimal("0.00")
 
 
 async def share_agencies(tx: Tx, agencies: Iterable[UUID]) -> None:
@@ -256,10 +257,11 @@ async def apply_finalised(tx: Tx, events: Sequence[Event[PayFinalised]]) -> None
     result = await tx.execute(
         """
         INSERT INTO self_bill_pay (agency_id, payslip_id, pay_run_id, worker_id, payee_id, pay_basis, period_from,
-            period_to, net_gbp)
+            period_to, net_gbp, cis_gbp, cis_labour_gbp, cis_rate_pct, paye_tax_gbp, employee_nic_gbp)
         SELECT * FROM unnest(CAST(:agencies AS uuid[]), CAST(:payslips AS uuid[]), CAST(:runs AS uuid[]),
             CAST(:workers AS uuid[]), CAST(:payees AS uuid[]), CAST(:bases AS text[]), CAST(:periods_from AS date[]),
-            CAST(:periods_to AS date[]), CAST(:nets AS numeric[]))
+            CAST(:periods_to AS date[]), CAST(:nets AS numeric[]), CAST(:cis AS numeric[]), CAST(:labour AS numeric[]),
+            CAST(:rates AS smallint[]), CAST(:taxes AS numeric[]), CAST(:nics AS numeric[]))
         ON CONFLICT (agency_id, payslip_id) DO NOTHING
         RETURNING agency_id, payslip_id
         """,
@@ -271,7 +273,12 @@ async def apply_finalised(tx: Tx, events: Sequence[Event[PayFinalised]]) -> None
         bases=[fact.pay_basis for fact in facts],
         periods_from=[fact.period_from for fact in facts],
         periods_to=[fact.period_to for fact in facts],
-        nets=[fact.net_gbp for fact in facts],
+        nets=[fact.gross_gbp for fact in facts],  # the supply; what the law takes of its payment is no part of it
+        cis=[fact.cis.deduction_gbp if fact.cis else _NIL for fact in facts],
+        labour=[fact.cis.labour_gbp if fact.cis else _NIL for fact in facts],
+        rates=[fact.cis.rate_pct if fact.cis else None for fact in facts],
+        taxes=[fact.tax_gbp for fact in facts],
+        nics=[fact.employee_nic_gbp for fact in facts],
     )
     new = {(row.agency_id, row.payslip_id) for row in result}
     rows = [

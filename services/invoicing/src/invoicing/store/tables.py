@@ -138,8 +138,10 @@ supplier = Table(
     Column("agreement_reference", Text),
     Column("agreement_from", Date),
     Column("agreement_to", Date),
+    Column("vat_treatment", Text),
     _at("changed_at"),
     UniqueConstraint("agency_id", "external_id"),
+    CheckConstraint("vat_treatment IN ('standard', 'reverse_charge')", name="vat_treatment"),
     CheckConstraint("agreement_to IS NULL OR agreement_to > agreement_from", name="agreement_period"),
 )
 
@@ -314,6 +316,7 @@ document = Table(
     _gbp("reverse_charge_vat_gbp", nullable=True),
     _gbp("paid_gbp", default="0"),
     _gbp("credited_gbp", default="0"),
+    _gbp("deducted_gbp", default="0"),
     Column("credits_document_id", Uuid),
     Column("reason_code", Text),
     Column("reason", Text),
@@ -336,6 +339,7 @@ document = Table(
     CheckConstraint(
         "kind <> 'credit_note' OR (credits_document_id IS NOT NULL AND reason_code IS NOT NULL)", name="credits"
     ),
+    CheckConstraint("kind = 'self_bill' OR deducted_gbp = 0", name="only_self_bills_deduct"),
     CheckConstraint("paid_gbp >= 0 AND credited_gbp >= 0", name="settled_is_positive"),
     CheckConstraint("kind <> 'invoice' OR paid_gbp + credited_gbp <= gross_gbp", name="not_overpaid"),
     CheckConstraint(
@@ -410,7 +414,9 @@ ledger_entry = Table(
     Column("payee_id", Uuid),
     UniqueConstraint("source_id", "account", "agency_id"),
     CheckConstraint(
-        "account IN ('debtors', 'bank', 'creditors', 'vat_output', 'vat_input', 'sales', 'purchases')", name="account"
+        "account IN ('debtors', 'bank', 'creditors', 'vat_output', 'vat_input', 'sales', 'purchases', 'cis_withheld', "
+        "'paye_withheld')",
+        name="account",
     ),
     CheckConstraint("source_kind IN ('invoice', 'credit_note', 'self_bill', 'receipt')", name="source_kind"),
     CheckConstraint("amount_gbp <> 0", name="not_nil"),
@@ -468,6 +474,11 @@ self_bill_pay = Table(
     Column("period_from", Date, nullable=False),
     Column("period_to", Date, nullable=False),
     _gbp("net_gbp"),
+    _gbp("cis_gbp", default="0"),
+    _gbp("cis_labour_gbp", default="0"),
+    Column("cis_rate_pct", SmallInteger),
+    _gbp("paye_tax_gbp", default="0"),
+    _gbp("employee_nic_gbp", default="0"),
     Column("document_id", Uuid),
     Index("ix_self_bill_pay_run", "pay_run_id", "payee_id", "agency_id"),
     Index("ix_self_bill_pay_payee", "payee_id", "agency_id", postgresql_where=text("document_id IS NULL")),

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from invoicing.domain import ledger
+from invoicing.domain.deductions import Deduction, total
 from invoicing.domain.numbers import Series, document_number
 from invoicing.domain.vat import Vat
 from invoicing.store import documents as store
@@ -17,7 +18,7 @@ from paybill_common.clock import london_date
 from paybill_common.db import Tx
 from paybill_common.ids import derived_id
 from paybill_contracts.events import CreditNoteIssued, InvoiceIssued, SelfBillIssued
-from paybill_contracts.invoicing import BilledCharge
+from paybill_contracts.invoicing import BilledCharge, SelfBillDeduction
 
 _PREFIX = {"invoice": "invoice_prefix", "credit_note": "credit_note_prefix", "self_bill": "self_bill_prefix"}
 
@@ -38,6 +39,8 @@ class Draft:
     customer: dict[str, Any]
     lines: Sequence[dict[str, Any]]
     """Rows of document_line without agency, document and ordinal."""
+    deductions: Sequence[Deduction] = ()
+    """Of a self-bill: what is kept back of its payment."""
     columns: dict[str, Any] = field(default_factory=dict)
     """The columns that only some kinds have: client_id, payee_id, invoice_run_id, reason_code …"""
     extra: dict[str, Any] = field(default_factory=dict)
@@ -137,15 +140,23 @@ def _document(
         "reverse_charge_vat_gbp": draft.vat.reverse_charge_gbp,
         "supplier": draft.supplier,
         "customer": draft.customer,
-        "extra": draft.extra,
+        "deducted_gbp": total(draft.deductions),
+        "extra": draft.extra
+        | ({"deductions": [one.as_json() for one in draft.deductions]} if draft.deductions else {}),
         **_COLUMN_DEFAULTS,
         **draft.columns,
     }
 
 
 def _entries(draft: Draft) -> tuple[ledger.Entry, ...]:
-    post = ledger.self_billed_purchase if draft.kind == "self_bill" else ledger.sale
-    return post(net_gbp=draft.net_gbp, vat_gbp=draft.vat.vat_gbp)
+    if draft.kind != "self_bill":
+        return ledger.sale(net_gbp=draft.net_gbp, vat_gbp=draft.vat.vat_gbp)
+    return ledger.self_billed_purchase(
+        net_gbp=draft.net_gbp,
+        vat_gbp=draft.vat.vat_gbp,
+        cis_gbp=total(draft.deductions, "cis"),
+        paye_gbp=total(draft.deductions, "paye_tax", "employee_nic"),
+    )
 
 
 def _entry_row(agency_id: UUID, draft: Draft, entry: ledger.Entry, today: date, tx: Tx) -> dict[str, Any]:
@@ -210,6 +221,11 @@ def _emit(tx: Tx, agency_id: UUID, draft: Draft, number: str, gross: Decimal, to
             payee_id=columns["payee_id"],
             payee_kind=columns["payee_kind"],
             pay_run_id=columns["pay_run_id"],
+            deductions=tuple(
+                SelfBillDeduction(code=code, amount_gbp=total(draft.deductions, code))
+                for code in dict.fromkeys(one.code for one in draft.deductions)
+            ),
+            payable_gbp=gross - total(draft.deductions),
         )
     tx.emit(event, sequence=1)
 

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from invoicing.documents import models as m
+from invoicing.domain.deductions import Deduction, deduction_of
 from invoicing.domain.late_payment import late_payment_percent
 from invoicing.store import documents
 from paybill_common.db import Tx
@@ -110,7 +111,17 @@ async def self_bill_of(tx: Tx, *, row: Any) -> m.SelfBill:
         agreement_reference=row.extra["agreement_reference"],
         agreement_until=None if until is None else date.fromisoformat(until),
         grouping=m.Grouping(row.grouping),
+        deductions=tuple(_deduction(deduction_of(raw)) for raw in row.extra.get("deductions", ())),
     )
+
+
+def _deduction(found: Deduction) -> m.Deduction:
+    name = {
+        "cis": f"CIS deduction, {found.rate_pct}% of labour",
+        "paye_tax": "Income tax (off-payroll)",
+        "employee_nic": "Employee National Insurance",
+    }[found.code]
+    return m.Deduction(name=name, amount_gbp=found.amount_gbp, of_gbp=found.labour_gbp)
 
 
 def _party(stored: dict[str, Any]) -> m.Party:

@@ -10,8 +10,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from invoicing.domain.deductions import deductions_of
 from invoicing.domain.self_billing import Agreement, remainder, self_bill_holds
-from invoicing.domain.vat import effective_treatment, vat_on
+from invoicing.domain.vat import effective_treatment, supplier_vat_holds, vat_on
 from invoicing.store import documents, parties, self_bills
 from invoicing.store import facts as fact_store
 from invoicing.usecases.issue import Draft, Issued, issue, party_of_issuer, party_of_supplier
@@ -82,8 +83,22 @@ def _reasons(group: Any, suppliers: dict[UUID, Any], issuer: Any, today: date) -
     agreement = (
         None if found is None else Agreement(found.agreement_reference, found.agreement_from, found.agreement_to)
     )
+    vat_holds = (
+        ()
+        if found is None or issuer is None
+        else supplier_vat_holds(
+            pay_basis=group.pay_basis,
+            agreed=found.vat_treatment,
+            supplier_vat_number=found.vat_number,
+            customer_vat_number=issuer.vat_number,
+        )
+    )
     reasons += self_bill_holds(
-        agreement=agreement, has_issuer=issuer is not None, charges_missing=group.charges_missing, on=today
+        agreement=agreement,
+        has_issuer=issuer is not None,
+        charges_missing=group.charges_missing,
+        on=today,
+        vat_holds=vat_holds,
     )
     return tuple(reasons)
 
@@ -118,7 +133,7 @@ async def _issue_for_agency(tx: Tx, agency_id: UUID, groups: Sequence[Any]) -> l
         lines = [line for row in mine for line in _lines(row, by_payslip[row.payslip_id], names)]
         if not lines:
             continue  # Nothing worked and nothing finalised: there is nothing to put on a document.
-        draft = _draft(agency_id, group, suppliers[group.payee_id], issuer, lines, today)
+        draft = _draft(agency_id, group, suppliers[group.payee_id], issuer, lines, mine, today)
         drafts.append(draft)
         pairs += [(row.payslip_id, draft.document_id) for row in mine]
     issued = await issue(tx, agency_id=agency_id, issuer=issuer, drafts=drafts)
@@ -129,11 +144,17 @@ async def _issue_for_agency(tx: Tx, agency_id: UUID, groups: Sequence[Any]) -> l
 
 
 def _draft(
-    agency_id: UUID, group: Any, supplier: Any, issuer: Any, lines: Sequence[dict[str, Any]], today: date
+    agency_id: UUID,
+    group: Any,
+    supplier: Any,
+    issuer: Any,
+    lines: Sequence[dict[str, Any]],
+    amounts: Sequence[Any],
+    today: date,
 ) -> Draft:
     key = f"self_bill/{group.pay_run_id}/{group.payee_id}"
     net = sum((line["net_gbp"] for line in lines), Decimal("0.00"))
-    treatment = effective_treatment("standard", supplier_vat_number=supplier.vat_number)
+    treatment = effective_treatment(supplier.vat_treatment, supplier_vat_number=supplier.vat_number)
     return Draft(
         document_id=derived_id("self-bill", agency_id, group.pay_run_id, group.payee_id),
         kind="self_bill",
@@ -146,6 +167,7 @@ def _draft(
         supplier=party_of_supplier(supplier),
         customer=party_of_issuer(issuer),
         lines=lines,
+        deductions=deductions_of(amounts),
         columns={"payee_id": group.payee_id, "payee_kind": group.pay_basis, "pay_run_id": group.pay_run_id},
         extra={
             "agreement_reference": supplier.agreement_reference,

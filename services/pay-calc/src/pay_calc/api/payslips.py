@@ -269,7 +269,7 @@ async def get_payslip(
     workers = await worker_names(tx, agency_id=agency_id, workers=[row.worker_id])
     payees = await payee_names(tx, payees=[row.payee_id] if row.payee_id is not None else [])
     result = load_json(row.result) or {}
-    inp = await slip_input(tx, agency_id=agency_id, row=row) if row.pay_basis == "paye" else None
+    inp = await slip_input(tx, agency_id=agency_id, row=row) if row.pay_basis in ("paye", "limited") else None
     lines = result.get("lines", [])
     placements = await people.placements_on_paper(
         tx, agency_id=agency_id, placements=[UUID(line["placement_id"]) for line in lines if line["placement_id"]]
@@ -279,7 +279,7 @@ async def get_payslip(
         **_common(row, workers, payees),
         **{name: result.get(name) for name in ("tax_year", "tax_period", "tax_basis", "ni_letter")},
         tax_code=None if inp is None or inp.employee is None else inp.employee.tax_code,
-        change_reason=None if inp is None else await _change_reason(tx, agency_id, row, inp),
+        change_reason=None if inp is None or row.pay_basis != "paye" else await _change_reason(tx, agency_id, row, inp),
         figures={_gbp(name): _pounds(pence) for name, pence in result.get("figures", {}).items()},
         lines=[_line(line, placements) for line in lines],
         charges=[_charge(charge) for charge in result.get("charges", [])],

@@ -15,6 +15,7 @@ from pay_calc.domain.decide import Worker
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.engine.tax_code import parse_tax_code
 from pay_calc.domain.profiles import account_number_of, ni_number_of, sort_code_of
+from pay_calc.domain.subcontractors import utr_of, verification_number_of
 from pay_calc.store import facts, people
 from pay_calc.usecases import profiles as usecase
 from pay_calc.usecases.replay import load_json
@@ -267,10 +268,50 @@ class ProfileOut(BaseModel):
     unsupported: list[str] = []
 
 
+class CisVerification(BaseModel):
+    """HMRC's answer when a subcontractor was verified: 0 per cent for gross status, 20 registered, 30 unmatched (who may have no UTR)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rate_pct: Literal[0, 20, 30]
+    verified_on: Day
+    verification_number: Annotated[
+        Short, Field(description="V and ten digits; at 30 per cent with a letter, such as V0000000017/A")
+    ]
+    utr: Annotated[Short | None, Field(description="Unique taxpayer reference: ten digits")] = None
+
+    @field_validator("utr")
+    @classmethod
+    def _utr(cls, value: str | None) -> str | None:
+        return utr_of(value) if value else None
+
+    @field_validator("verification_number")
+    @classmethod
+    def _number(cls, value: str) -> str:
+        return verification_number_of(value)
+
+    @model_validator(mode="after")
+    def _matched(self) -> CisVerification:
+        if self.rate_pct != 30 and self.utr is None:
+            raise ValueError("a subcontractor whom HMRC matched has a utr")
+        return self
+
+
 class PayeeIn(Bank):
-    """The bank details of an umbrella or limited company."""
+    """The bank details of an umbrella, limited company or CIS subcontractor, and of the last how HMRC verified it. Without `cis` a
+    subcontractor is held. A whole payee replaces the one before."""
 
     external_id: ExternalId | None = None
+    cis: CisVerification | None = None
+
+    def stored(self) -> dict[str, Any]:
+        terms = self.cis
+        return self.model_dump(exclude={"cis"}) | {
+            "cis_utr": None if terms is None else terms.utr,
+            "cis_rate_pct": None if terms is None else terms.rate_pct,
+            "cis_verification_number": None if terms is None else terms.verification_number,
+            "cis_verified_on": None if terms is None else terms.verified_on,
+        }
 
 
 class PayeeBatchLine(PayeeIn):
@@ -284,6 +325,7 @@ class PayeeBatch(BaseModel):
 class PayeeOut(BaseModel):
     payee_id: UUID
     external_id: str | None
+    cis: CisVerification | None
     sort_code: str | None
     account_number: str | None
     account_name: str | None
@@ -402,8 +444,8 @@ async def list_profiles(
 async def put_payee(
     tx: TxDep, agency_id: AgencyId, payee_id: UUID, body: PayeeIn, principal: Principal = require("pay:write")
 ) -> PayeeOut:
-    """Create or replace the bank details of an umbrella or limited company."""
-    await _store_payees(tx, agency_id, [(payee_id, body.model_dump())], principal)
+    """Create or replace the bank details of an umbrella, limited company or CIS subcontractor, and how HMRC verified the last."""
+    await _store_payees(tx, agency_id, [(payee_id, body.stored())], principal)
     return await _payee_out(tx, agency_id, payee_id)
 
 
@@ -412,7 +454,9 @@ async def put_payees(
     tx: TxDep, agency_id: AgencyId, body: PayeeBatch, principal: Principal = require("pay:write")
 ) -> Receipts:
     """Up to 1,000 payees with a receipt each."""
-    lines = [(line.payee_id, line.external_id, line.model_dump(exclude={"payee_id"})) for line in body.payees]
+    lines = [(line.payee_id, line.external_id, line.stored()) for line in body.payees]
+    for _, _, values in lines:
+        values.pop("payee_id")
     receipts, accepted = await _sift(tx, "payee", "payee_id", agency_id, lines)
     if accepted:
         await _store_payees(tx, agency_id, accepted, principal)
@@ -423,7 +467,7 @@ async def put_payees(
 async def get_payee(
     tx: TxDep, agency_id: AgencyId, payee_id: UUID, principal: Principal = require("pay:read")
 ) -> PayeeOut:
-    """A payee's bank details."""
+    """A payee's bank details and CIS verification."""
     return await _payee_out(tx, agency_id, payee_id)
 
 
@@ -439,7 +483,7 @@ async def list_payees(
     """Payees by id."""
     rows = await people.payees(tx, agency_id=agency_id, external_id=external_id, after=after_id(cursor), most=limit + 1)
     return Page(
-        items=[PayeeOut(**_only(row, PayeeOut)) for row in rows[:limit]],
+        items=[_payee(row) for row in rows[:limit]],
         next_cursor=encode_cursor(rows[limit - 1].payee_id) if len(rows) > limit else None,
     )
 
@@ -578,7 +622,14 @@ async def _payee_out(tx: TxDep, agency_id: UUID, payee_id: UUID) -> PayeeOut:
     row = await people.payee(tx, agency_id=agency_id, payee_id=payee_id)
     if row is None:
         raise not_found("payee", payee_id)
-    return PayeeOut(**_only(row, PayeeOut))
+    return _payee(row)
+
+
+def _payee(row: Any) -> PayeeOut:
+    cis = None
+    if row.cis_rate_pct is not None:
+        cis = {name: getattr(row, f"cis_{name}") for name in CisVerification.model_fields}
+    return PayeeOut(**{**_only(row, PayeeOut), "cis": cis})
 
 
 async def _employer_out(tx: TxDep, agency_id: UUID) -> EmployerOut:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from typing import Any
@@ -26,6 +26,7 @@ from pay_calc.domain.profiles import Directorship, Profile, code_with_basis
 from pay_calc.domain.slips import SUPPLIED, Charge, Employee, SlipInput, SlipResult, reversal_of
 from pay_calc.domain.standing import Attachment, Deduction, Order, Recovery
 from pay_calc.domain.statutory import StatutoryPay
+from pay_calc.domain.subcontractors import Subcontractor
 
 Reason = Mapping[str, Any]
 """`code`, and where known `blocks`, `requirement`, `subject_id`, `expires_at`: as on the wire."""
@@ -50,6 +51,9 @@ class Version:
     charges: tuple[Charge, ...]
     blocked: tuple[Reason, ...]
     """Compliance's reasons that block pay, or that its decision is awaited; empty: cleared."""
+    placement_id: UUID | None = None
+    sds: str | None = None
+    """Of a limited company: inside, outside or not_required; None: nobody decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +146,8 @@ class Worker:
     paid: dict[UUID, list[PaidCharge]] = field(default_factory=dict)
     """Charges of the settled version of timesheets that have an open one."""
     payees_with_bank: frozenset[UUID] = frozenset()
+    subcontractors: Mapping[UUID, Subcontractor] = field(default_factory=dict)
+    """Payees whom HMRC has verified under the CIS."""
     to_date: dict[tuple[str, int], ToDate] = field(default_factory=dict)
     """By tax year and employment number."""
     history: list[PaidSlip] = field(default_factory=list)
@@ -197,9 +203,30 @@ def decide(worker: Worker, agency: Agency, calculate: Calculate, tax_year_of: Ca
         else:
             slip.statutory.append(week)
     ordered = [slips[key] for key in sorted(slips)]
+    _one_taxed_slip_a_period(worker, ordered)
     for slip in ordered:
         _work(worker, agency, slip, calculate, tax_year_of)
     return ordered
+
+
+def _one_taxed_slip_a_period(worker: Worker, slips: Sequence[Slip]) -> None:
+    """Hold deemed pay beside a payslip, or beside deemed pay through another company: National Insurance is of all earnings from one
+    employer together, which is not worked out over two slips."""
+    taxed: set[date] = {slip.period_to for slip in slips if slip.pay_basis == "paye" and (slip.paid or slip.statutory)}
+    for slip in slips:
+        deemed = [version for version in slip.paid if _is_deemed(worker, version)]
+        if not deemed:
+            continue
+        if slip.period_to in taxed:
+            _hold(slip, deemed, {"code": "deemed_pay_beside_other_pay", "subject_id": str(worker.worker_id)})
+        taxed.add(slip.period_to)
+
+
+def _is_deemed(worker: Worker, version: Version) -> bool:
+    """Whether tax is taken of this version, or was of the one that it corrects."""
+    if version.pay_basis != "limited":
+        return False
+    return version.sds == "inside" or any(was.charge.deemed for was in worker.paid.get(version.timesheet_id, ()))
 
 
 def _slip(
@@ -262,9 +289,17 @@ def _reasons(worker: Worker, agency: Agency, version: Version, *, late: bool) ->
             reasons.append({"code": "missing_payee"})
         elif version.payee_id not in worker.payees_with_bank:
             reasons.append({"code": "missing_bank_details", "subject_id": str(version.payee_id)})
-        return tuple(reasons)
-    if version.pay_basis != "paye":
-        reasons.append({"code": "unsupported_pay_basis"})
+        if (
+            version.pay_basis == "cis"
+            and version.payee_id is not None
+            and version.payee_id not in worker.subcontractors
+        ):
+            reasons.append({"code": "cis_not_verified", "subject_id": str(version.payee_id)})
+        if version.pay_basis == "limited" and version.sds is None:
+            subject = {} if version.placement_id is None else {"subject_id": str(version.placement_id)}
+            reasons.append({"code": "sds_missing", **subject})
+        if _is_deemed(worker, version):
+            reasons.extend(_lacking_to_deem(worker))
         return tuple(reasons)
     reasons.extend(_lacking(worker))
     if late and agency.late_pay is None:
@@ -282,6 +317,14 @@ def _lacking(worker: Worker) -> tuple[Reason, ...]:
     return tuple(
         {"code": code, "subject_id": subject} for code in codes + profile.unsupported(orders=len(worker.orders))
     )
+
+
+def _lacking_to_deem(worker: Worker) -> tuple[Reason, ...]:
+    """What the worker's profile lacks for PAYE on a deemed payment, which goes to the company's bank account."""
+    subject = str(worker.worker_id)
+    if worker.profile is None:
+        return ({"code": "missing_pay_profile", "subject_id": subject},)
+    return tuple({"code": code, "subject_id": subject} for code in worker.profile.untaxable())
 
 
 def _work(worker: Worker, agency: Agency, slip: Slip, calculate: Calculate, tax_year_of: Callable[[date], str]) -> None:
@@ -351,6 +394,19 @@ def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[da
         )
         deductions = tuple(taken for each in worker.deductions if (taken := each.on(slip.payday_on)) is not None)
         employee = _employee(worker.profile, worker, agency, slip, tax_year_of)
+    deemed = any(charge.deemed for charge in charges)
+    if deemed and worker.profile is not None:
+        bare = replace(
+            worker.profile,
+            student_loan_plan=None,
+            postgrad_loan=False,
+            pension=None,
+            directorship=None,
+            benefits=(),
+        )
+        employee = replace(
+            _employee(bare, worker, agency, slip, tax_year_of), pension_standing=None, accommodation=None
+        )
     return SlipInput(
         pay_basis=slip.pay_basis,  # type: ignore[arg-type]  # the four bases of the contract
         payee_id=None if slip.payee_id is None else str(slip.payee_id),
@@ -359,11 +415,16 @@ def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[da
         payday_on=slip.payday_on,
         charges=tuple(charges),
         employee=employee,
-        levy_payer=agency.levy_payer and slip.pay_basis == "paye",
+        levy_payer=agency.levy_payer and (slip.pay_basis == "paye" or deemed),
         attachments=attachments,
         statutory=tuple(slip.statutory),
         deductions=deductions,
-        late=() if employee is None else _late(worker, agency, slip, charges, employee, tax_year_of),
+        late=()
+        if employee is None or slip.pay_basis != "paye"
+        else _late(worker, agency, slip, charges, employee, tax_year_of),
+        subcontractor=worker.subcontractors.get(slip.payee_id)
+        if slip.pay_basis == "cis" and slip.payee_id is not None
+        else None,
     )
 
 

@@ -27,6 +27,7 @@ FIGURES = {
     "employer_nic": "Employer National Insurance",
     "employer_pension": "Employer pension",
     "levy": "Apprenticeship levy",
+    "cis": "CIS deduction",
 }
 """What a clerk may ask about, by the name that filters take."""
 _FIGURE_OF = {
@@ -49,6 +50,7 @@ _FIGURE_OF = {
     "pension.employer_all": "employer_pension",
     "pension": "pension",
     "levy": "levy",
+    "cis": "cis",
 }
 _SOURCES = {
     "pay": "Approved timesheets and the placement's rate card",
@@ -57,7 +59,8 @@ _SOURCES = {
     "pay.statutory": "Social Security Contributions and Benefits Act 1992",
     "pay.sacrifice": "The worker's agreement with the employer",
     "pay.deduction": "Employment Rights Act 1996 s.13: the worker's written consent",
-    "self_bill": "Approved timesheets and the placement's rate card; no tax is taken from a company",
+    "self_bill": "Approved timesheets and the placement's rate card; what the law takes of a payment to a supplier",
+    "cis": "Finance Act 2004 ss.60 and 61; HMRC, CIS340",
     "holiday": "Working Time Regulations 1998 reg. 16A",
     "paye": "HMRC, Specification for PAYE tax table routines v24.0, section 4",
     "paye.free_pay": "HMRC, Specification for PAYE tax table routines v24.0, section 4.3.1",

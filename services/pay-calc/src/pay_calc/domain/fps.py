@@ -70,6 +70,7 @@ COLUMNS = (
     "shpp_to_date",
     "spbp_to_date",
     "sncp_to_date",
+    "off_payroll_worker",
 )
 
 _FORMULA = re.compile(r"^[=+\-@\t\r]")
@@ -173,6 +174,7 @@ def row(
     """One payslip's row, in the order of `COLUMNS`. To-date figures hold this payment; family pay is pence by element, sick pay is not
     reported."""
     figures, employee = result["figures"], inputs["employee"]
+    deemed = inputs["pay_basis"] != "paye"
     regime, code, non_cumulative = regime_and_code(employee["tax_code"])
     address: Sequence[str] = [*person["address"], "", "", "", ""]
     pension = employee["pension"]
@@ -206,10 +208,12 @@ def row(
         "tax_basis_non_cumulative": non_cumulative or ("Y" if result["tax_basis"] == "non_cumulative" else ""),
         "taxable_pay": pounds(figures["taxable_pence"]),
         "payrolled_benefits": pounds(figures.get("payrolled_benefits_pence", 0)),
-        "non_tax_or_nic_payment": pounds(figures["expenses_pence"]),
+        "non_tax_or_nic_payment": pounds(0 if deemed else figures["expenses_pence"]),
         "deductions_from_net_pay": pounds(figures["other_deductions_pence"]),
         "pay_after_statutory_deductions": pounds(
-            figures["net_pence"] - figures["expenses_pence"] + figures["other_deductions_pence"]
+            figures["taxable_pence"] - figures["tax_pence"] - figures["employee_nic_pence"]
+            if deemed
+            else figures["net_pence"] - figures["expenses_pence"] + figures["other_deductions_pence"]
         ),
         "net_pay_pension": pounds(net_pay),
         "other_pension": pounds(other),
@@ -232,6 +236,7 @@ def row(
             },
             nic_to_date,
         ),
+        "off_payroll_worker": "Y" if deemed else "",
         **{
             f"{kind.lower()}_to_date": pounds(family_pay_to_date[kind]) if kind in family_pay_to_date else ""
             for kind in ("SMP", "SPP", "SAP", "ShPP", "SPBP", "SNCP")

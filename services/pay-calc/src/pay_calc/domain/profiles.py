@@ -83,8 +83,8 @@ class Profile:
     benefits: tuple[Benefit, ...] = ()
     """Payrolled benefits."""
 
-    def unsupported(self, *, orders: int = 0) -> list[str]:
-        """Codes of what this profile lacks, or needs and this release does not work out. `orders`: attachment orders that are recorded."""
+    def untaxable(self) -> list[str]:
+        """Codes of what keeps tax and National Insurance from being worked out at all, as for a deemed employee, who has nothing else."""
         found = []
         try:
             parse_tax_code(self.tax_code)
@@ -92,6 +92,11 @@ class Profile:
             found.append("unsupported_tax_code")
         if self.ni_letter not in SUPPORTED_NI_LETTERS:
             found.append("unsupported_ni_letter")
+        return found
+
+    def unsupported(self, *, orders: int = 0) -> list[str]:
+        """Codes of what this profile lacks, or needs and this release does not work out. `orders`: attachment orders that are recorded."""
+        found = self.untaxable()
         if self.director and self.directorship is None:
             found.append("director_terms_missing")
         if self.attachment_of_earnings and not orders:

@@ -13,11 +13,14 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Literal
 
-from pay_calc.domain.engine import ENGINE_VERSION
+from pay_calc.domain.engine import ENGINE_VERSION, cis
 from pay_calc.domain.engine.attachment_tables import AttachmentBook
 from pay_calc.domain.engine.deductions import payslip_with_recovery
 from pay_calc.domain.engine.directors import LetterToDate
+from pay_calc.domain.engine.engagements import require_verified
+from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.engine.minimum_wage import Accommodation
+from pay_calc.domain.engine.off_payroll import deem
 from pay_calc.domain.engine.parameters import MinimumWageBook, YearBook, YearParameters
 from pay_calc.domain.engine.payslip import (
     DirectorTerms,
@@ -37,10 +40,12 @@ from pay_calc.domain.profile_terms import benefits_pence, explain_benefits
 from pay_calc.domain.shares import largest_remainder
 from pay_calc.domain.standing import Attachment, Recovery, attachment_of, recovery_of
 from pay_calc.domain.statutory import StatutoryPay, explained, statutory_of
+from pay_calc.domain.subcontractors import MATERIALS, Subcontractor, subcontractor_of
 
 _NOUGHT = Decimal(0)
 PayBasis = Literal["paye", "umbrella", "limited", "cis"]
-SUPPLIED: frozenset[str] = frozenset({"umbrella", "limited"})
+SUPPLIED: frozenset[str] = frozenset({"umbrella", "limited", "cis"})
+"""The bases that are paid against a self-bill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,8 @@ class Charge:
     holiday: bool
     reverses: bool = False
     rounding_pence: int = 0
+    deemed: bool = False
+    """Of a limited company inside IR35: tax and National Insurance are taken of it, unless it is an expense."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -90,6 +97,7 @@ class Charge:
             "holiday": self.holiday,
             "reverses": self.reverses,
             "rounding_pence": self.rounding_pence,
+            **({"deemed": True} if self.deemed else {}),
         }
 
 
@@ -119,6 +127,7 @@ def charge_of(raw: Mapping[str, Any]) -> Charge:
         holiday=raw["holiday"],
         reverses=raw["reverses"],
         rounding_pence=raw["rounding_pence"],
+        deemed=raw.get("deemed", False),
     )
 
 
@@ -143,6 +152,7 @@ def reversal_of(paid: Charge, *, paid_pence: int, rounding_pence: int) -> Charge
         holiday=paid.holiday,
         reverses=True,
         rounding_pence=-rounding_pence,
+        deemed=paid.deemed,
     )
 
 
@@ -228,6 +238,8 @@ class SlipInput:
     deductions: tuple[Recovery, ...] = ()
     late: tuple[LateWeek, ...] = ()
     """Weeks of earlier paydays among the charges, each an earnings period of its own; none where late weeks are part of this payday's."""
+    subcontractor: Subcontractor | None = None
+    """Of a CIS slip."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -243,6 +255,7 @@ class SlipInput:
             **({"statutory": [each.as_json() for each in self.statutory]} if self.statutory else {}),
             **({"deductions": [each.as_json() for each in self.deductions]} if self.deductions else {}),
             **({"late": [each.as_json() for each in self.late]} if self.late else {}),
+            **({"subcontractor": self.subcontractor.as_json()} if self.subcontractor is not None else {}),
         }
 
 
@@ -261,6 +274,7 @@ def input_of(raw: Mapping[str, Any]) -> SlipInput:
         statutory=tuple(statutory_of(each) for each in raw.get("statutory", ())),
         deductions=tuple(recovery_of(each) for each in raw.get("deductions", ())),
         late=tuple(late_week_of(each) for each in raw.get("late", ())),
+        subcontractor=subcontractor_of(raw["subcontractor"]) if "subcontractor" in raw else None,
     )
 
 
@@ -287,6 +301,19 @@ FIGURES = (
 )
 BENEFITS = "payrolled_benefits_pence"
 """A further figure of payslips with payrolled benefits: the part of taxable pay that is not paid in money."""
+CIS_FIGURES = ("cis_labour_pence", "cis_materials_pence", "cis_deduction_pence")
+"""Beside `FIGURES`, of CIS slips alone."""
+_DEEMED_FIGURES = (
+    "taxable_pence",
+    "niable_pence",
+    "tax_pence",
+    "employee_nic_pence",
+    "employer_nic_pence",
+    "levy_pence",
+    "pay_to_date_pence",
+    "tax_to_date_pence",
+)
+"""What a deemed direct payment has of a payslip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,9 +386,9 @@ def calculate(
 ) -> SlipResult:
     """Work a slip. Raises EngineError (code, message, field) for what may not be guessed."""
     if inp.pay_basis in SUPPLIED:
-        return _supplied(inp, trace)
+        return _supplied(inp, years, trace)
     if inp.pay_basis != "paye" or inp.employee is None:
-        raise ValueError(f"a {inp.pay_basis} slip needs an employee on PAYE, an umbrella or a limited company")
+        raise ValueError(f"a {inp.pay_basis} slip needs an employee on PAYE")
     return _paye(inp, inp.employee, years, minimum_wage, attachments, trace)
 
 
@@ -602,48 +629,149 @@ def _explain_statutory(inp: SlipInput, result: PayslipResult, years: YearBook, t
     trace.push(replace(root, children=tuple(children)))
 
 
-def _supplied(inp: SlipInput, trace: Trace | None) -> SlipResult:
-    """What an umbrella or limited company is owed before VAT: the sum of the lines, no tax, no holiday pay."""
+def _supplied(inp: SlipInput, years: YearBook, trace: Trace | None) -> SlipResult:
+    """What an umbrella, limited company or subcontractor is owed before VAT: the sum of the lines, less what the law takes of it."""
     lines, pay, expenses, *_ = pay_lines_of(_engine_lines(inp), trace)
-    if trace is not None:
-        children = tuple(trace.nodes)
-        trace.nodes.clear()
-        trace.push(
-            Node(
-                "self_bill.net",
-                "Amount before VAT",
-                "sum",
-                pay + expenses,
-                "pence",
-                "pay lines added up",
-                (("engine", ENGINE_VERSION),),
-                children,
-                tuple(1 for _ in children),
-            )
-        )
-    figures = dict.fromkeys(FIGURES, 0) | {
-        "gross_pence": pay,
-        "expenses_pence": expenses,
-        "net_pence": pay + expenses,
-        "cost_pence": pay + expenses,
-    }
     shown, shares = _shares(inp.charges, lines)
+    taken = _cis(inp, shares, years, trace) if inp.pay_basis == "cis" else _deemed(inp, shares, years, trace)
+    net = pay + expenses - taken.pence
+    if trace is not None:
+        _explain_supplied(trace, net, taken)
+    slip = taken.payslip
     return SlipResult(
-        figures=figures,
+        figures=dict.fromkeys(FIGURES, 0)
+        | {
+            "gross_pence": pay,
+            "expenses_pence": expenses,
+            "net_pence": net,
+            "cost_pence": pay + expenses + taken.on_top_pence,
+        }
+        | taken.figures,
         lines=shown,
         shares=shares,
-        tax_year=None,
-        tax_period=None,
-        tax_basis=None,
-        ni_letter=None,
-        bands=(0, 0, 0),
+        tax_year=taken.tax_year,
+        tax_period=None if slip is None else slip.tax_period,
+        tax_basis=None if slip is None else slip.tax_basis,
+        ni_letter=None if slip is None else slip.ni_letter,
+        bands=(0, 0, 0)
+        if slip is None
+        else (slip.bands.at_lel_pence, slip.bands.lel_to_pt_pence, slip.bands.pt_to_uel_pence),
         nmw="not_asked",
         nmw_shortfall_pence=0,
         nmw_reason="",
         minutes=sum(charge.minutes for charge in inp.charges),
         worked_minutes=_worked(inp),
         engine_version=ENGINE_VERSION,
-        parameter_version="none",
+        parameter_version=taken.parameter_version,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What is taken of a self-billed amount, what the agency bears on top, the figures that adds, and with a trace its nodes.
+    `payslip`: of a deemed direct payment."""
+
+    pence: int
+    figures: dict[str, int]
+    nodes: tuple[Node, ...]
+    tax_year: str | None
+    parameter_version: str
+    on_top_pence: int = 0
+    payslip: PayslipResult | None = None
+    aside: tuple[Node, ...] = ()
+
+
+_NOTHING_TAKEN = _Taken(0, {}, (), None, "none")
+
+
+def _deemed(inp: SlipInput, shares: Sequence[tuple[int, int]], years: YearBook, trace: Trace | None) -> _Taken:
+    """Tax and Class 1 of the deemed direct payment: the fee of work inside IR35, without its expenses. Source: ITEPA 2003 s.61Q."""
+    fee = sum(
+        share
+        for charge, (share, _) in zip(inp.charges, shares, strict=True)
+        if charge.deemed and charge.kind != "expense"
+    )
+    if fee < 0:
+        raise EngineError("negative_pay", "Corrections exceed the deemed pay of the period.", None)
+    employee = inp.employee
+    if fee == 0:
+        return _NOTHING_TAKEN
+    if employee is None:
+        raise ValueError("a deemed payment needs the worker's tax code and NI letter")
+    template = PayslipInput(
+        parameters=years.on(inp.payday_on),
+        frequency="weekly",
+        payday_on=inp.payday_on,
+        tax_code=employee.tax_code,
+        ni_letter=employee.ni_letter,
+        pay_lines=(),
+        pay_to_date_pence=employee.pay_to_date_pence,
+        tax_to_date_pence=employee.tax_to_date_pence,
+        previous_pay_pence=employee.previous_pay_pence,
+        previous_tax_pence=employee.previous_tax_pence,
+        birth_on=employee.birth_on,
+        apprentice=employee.apprentice,
+        period_from=inp.period_from,
+        apprenticeship_levy=inp.levy_payer,
+    )
+    inner = None if trace is None else Trace()
+    slip = deem(template, fee, 0, trace=inner).payslip
+    assert slip is not None  # something is left to deem
+    root = None if inner is None else inner.root
+    return _Taken(
+        pence=slip.tax_pence + slip.employee_nic_pence,
+        figures={name: getattr(slip, name) for name in _DEEMED_FIGURES},
+        nodes=() if root is None else tuple(c for c, sign in zip(root.children, root.signs, strict=True) if sign < 0),
+        tax_year=slip.tax_year,
+        parameter_version=slip.parameter_version,
+        on_top_pence=slip.employer_nic_pence + slip.levy_pence,
+        payslip=slip,
+        aside=() if inner is None else tuple(inner.aside),
+    )
+
+
+def _cis(inp: SlipInput, shares: Sequence[tuple[int, int]], years: YearBook, trace: Trace | None) -> _Taken:
+    """The deduction from the labour element. Materials are the expense lines whose code says so."""
+    found, parameters = inp.subcontractor, years.on(inp.payday_on)
+    if found is None:
+        raise EngineError("cis_not_verified", "Verify the subcontractor with HMRC before the first payment.", "cis")
+    require_verified(found.verified_on, found.last_paid_on, inp.payday_on)
+    materials = sum(
+        share
+        for charge, (share, _) in zip(inp.charges, shares, strict=True)
+        if charge.kind == "expense" and charge.rate_code in MATERIALS
+    )
+    labour = sum(share for share, _ in shares) - materials
+    if min(labour, materials) < 0:
+        raise EngineError("negative_pay", "Corrections exceed the labour or the materials of the period.", None)
+    inner = None if trace is None else Trace()
+    worked = cis.deduct(parameters.cis_rates_bp, labour, materials, found.rate_bp, inner)
+    nodes: tuple[Node, ...] = ()
+    if inner is not None:
+        taken = inner.root.children[2]
+        facts = (("verified on", str(found.verified_on)), ("verification number", found.verification_number))
+        nodes = (replace(taken, inputs=facts),)
+    figures = dict(zip(CIS_FIGURES, (labour, materials, worked.deduction_pence), strict=True))
+    return _Taken(worked.deduction_pence, figures, nodes, parameters.tax_year, parameters.version)
+
+
+def _explain_supplied(trace: Trace, net_pence: int, found: _Taken) -> None:
+    """Put the lines, and what is taken of them, under one root; what the agency bears on top beside it."""
+    lines, taken = tuple(trace.nodes), found.nodes
+    trace.nodes.clear()
+    trace.aside.extend(found.aside)
+    trace.push(
+        Node(
+            "self_bill.net",
+            "Paid before VAT" if taken else "Amount before VAT",
+            "sum",
+            net_pence,
+            "pence",
+            "pay lines, less what is deducted" if taken else "pay lines added up",
+            (("engine", ENGINE_VERSION),),
+            (*lines, *taken),
+            (1,) * len(lines) + (-1,) * len(taken),
+        )
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -16,10 +16,12 @@ from pay_calc.domain.pay_dates import period_to_of
 from pay_calc.domain.profile_terms import Benefit, Provided
 from pay_calc.domain.profiles import Directorship, Profile
 from pay_calc.domain.slips import Charge, charge_of
+from pay_calc.domain.subcontractors import Subcontractor
 from pay_calc.store import pension_records, standing, statutory
 from paybill_common.db import Tx
 from paybill_common.money import to_pence
 from paybill_contracts.invoicing import SelfBillIssued
+from paybill_contracts.placement import PlacementChanged
 
 Key = tuple[UUID, UUID]
 """(agency_id, worker_id)."""
@@ -83,6 +85,7 @@ class NewVersion:
     pay_basis: str
     payee_id: UUID | None
     holiday_pay: str
+    sds: str | None
     reference: str
     approved_at: datetime
     payable_minutes: int
@@ -96,16 +99,17 @@ async def insert_versions(tx: Tx, rows: Sequence[NewVersion]) -> None:
     await tx.execute(
         """
         INSERT INTO timesheet_version (agency_id, timesheet_id, version, worker_id, placement_id, client_id, week_ending,
-            pay_basis, payee_id, holiday_pay, reference, approved_at, payable_minutes, payable_units, pay_gbp, lines, state)
-        SELECT agency, timesheet, ver, worker, placement, client, week, basis, payee, holiday, ref, approved, minutes, units,
+            pay_basis, payee_id, holiday_pay, sds, reference, approved_at, payable_minutes, payable_units, pay_gbp, lines, state)
+        SELECT agency, timesheet, ver, worker, placement, client, week, basis, payee, holiday, sds, ref, approved, minutes, units,
                gbp, CAST(lines AS jsonb),
                CASE WHEN EXISTS (SELECT 1 FROM timesheet_version newer WHERE newer.agency_id = agency
                                  AND newer.timesheet_id = timesheet AND newer.version > ver) THEN 'superseded' ELSE 'open' END
         FROM unnest(CAST(:agencies AS uuid[]), CAST(:timesheets AS uuid[]), CAST(:versions AS int[]), CAST(:workers AS uuid[]),
             CAST(:placements AS uuid[]), CAST(:clients AS uuid[]), CAST(:weeks AS date[]), CAST(:bases AS text[]),
-            CAST(:payees AS uuid[]), CAST(:holidays AS text[]), CAST(:refs AS text[]), CAST(:approved AS timestamptz[]),
-            CAST(:minutes AS int[]), CAST(:units AS numeric[]), CAST(:gbp AS numeric[]), CAST(:lines AS text[]))
-          AS i(agency, timesheet, ver, worker, placement, client, week, basis, payee, holiday, ref, approved, minutes, units,
+            CAST(:payees AS uuid[]), CAST(:holidays AS text[]), CAST(:sds AS text[]), CAST(:refs AS text[]),
+            CAST(:approved AS timestamptz[]), CAST(:minutes AS int[]), CAST(:units AS numeric[]), CAST(:gbp AS numeric[]),
+            CAST(:lines AS text[]))
+          AS i(agency, timesheet, ver, worker, placement, client, week, basis, payee, holiday, sds, ref, approved, minutes, units,
                gbp, lines)
         ON CONFLICT DO NOTHING
         """,
@@ -119,6 +123,7 @@ async def insert_versions(tx: Tx, rows: Sequence[NewVersion]) -> None:
         bases=[row.pay_basis for row in rows],
         payees=[row.payee_id for row in rows],
         holidays=[row.holiday_pay for row in rows],
+        sds=[row.sds for row in rows],
         refs=[row.reference for row in rows],
         approved=[row.approved_at for row in rows],
         minutes=[row.payable_minutes for row in rows],
@@ -139,6 +144,24 @@ async def insert_versions(tx: Tx, rows: Sequence[NewVersion]) -> None:
             timesheets=[row.timesheet_id for row in later],
             versions=[row.version for row in later],
         )
+
+
+async def upsert_sds(tx: Tx, rows: Sequence[tuple[PlacementChanged, int]]) -> None:
+    """Keep what is decided now of these limited companies' placements, with its sequence."""
+    await tx.execute(
+        """
+        INSERT INTO placement_sds (agency_id, placement_id, worker_id, sds, sequence)
+        SELECT * FROM unnest(CAST(:agencies AS uuid[]), CAST(:placements AS uuid[]), CAST(:workers AS uuid[]),
+            CAST(:sds AS text[]), CAST(:sequences AS bigint[]))
+        ON CONFLICT (agency_id, placement_id) DO UPDATE SET sds = EXCLUDED.sds, sequence = EXCLUDED.sequence
+        WHERE placement_sds.sequence < EXCLUDED.sequence
+        """,
+        agencies=[placement.agency_id for placement, _ in rows],
+        placements=[placement.placement_id for placement, _ in rows],
+        workers=[placement.worker_id for placement, _ in rows],
+        sds=[placement.sds for placement, _ in rows],
+        sequences=[sequence for _, sequence in rows],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,13 +237,14 @@ async def upsert_cut_off(tx: Tx, *, sequence: int, **values: Any) -> None:
 
 
 async def insert_self_bills(tx: Tx, bills: Sequence[tuple[SelfBillIssued, int]]) -> None:
-    """Keep issued self-bills with their sequence: their gross is what the payment file pays."""
+    """Keep issued self-bills with their sequence: the payment file pays their gross less the deductions."""
     await tx.execute(
         """
-        INSERT INTO self_bill (agency_id, document_id, pay_run_id, payee_id, payee_kind, number, net_gbp, vat_gbp, gross_gbp, sequence)
+        INSERT INTO self_bill (agency_id, document_id, pay_run_id, payee_id, payee_kind, number, net_gbp, vat_gbp, gross_gbp, payable_gbp,
+            sequence)
         SELECT * FROM unnest(CAST(:agencies AS uuid[]), CAST(:ids AS uuid[]), CAST(:runs AS uuid[]), CAST(:payees AS uuid[]),
             CAST(:kinds AS text[]), CAST(:numbers AS text[]), CAST(:net AS numeric[]), CAST(:vat AS numeric[]),
-            CAST(:gross AS numeric[]), CAST(:sequences AS bigint[]))
+            CAST(:gross AS numeric[]), CAST(:payable AS numeric[]), CAST(:sequences AS bigint[]))
         ON CONFLICT DO NOTHING
         """,
         agencies=[bill.agency_id for bill, _ in bills],
@@ -232,6 +256,7 @@ async def insert_self_bills(tx: Tx, bills: Sequence[tuple[SelfBillIssued, int]])
         net=[bill.net_gbp for bill, _ in bills],
         vat=[bill.vat_gbp for bill, _ in bills],
         gross=[bill.gross_gbp for bill, _ in bills],
+        payable=[bill.payable_gbp for bill, _ in bills],
         sequences=[sequence for _, sequence in bills],
     )
 
@@ -320,10 +345,12 @@ async def _load_versions(tx: Tx, params: dict[str, Any], workers: dict[Key, Work
     found = await tx.execute(
         f"""
         SELECT v.agency_id, v.worker_id, v.timesheet_id, v.version, v.applied_no, v.week_ending, v.pay_basis, v.payee_id,
+               v.placement_id, coalesce(d.sds, v.sds) AS sds,
                v.payable_minutes, v.pay_gbp, v.lines <> CAST('[]' AS jsonb) AS payable,
                CASE WHEN NOT c.blocks_pay THEN v.lines END AS lines, c.blocks_pay, c.reasons
         FROM timesheet_version v
         LEFT JOIN clearance c ON c.agency_id = v.agency_id AND c.timesheet_id = v.timesheet_id AND c.version = v.version
+        LEFT JOIN placement_sds d ON v.pay_basis = 'limited' AND d.agency_id = v.agency_id AND d.placement_id = v.placement_id
         WHERE {_AMONG.format(t="v")} AND v.state = 'open'
         """,  # noqa: S608  constant text
         **params,
@@ -333,6 +360,8 @@ async def _load_versions(tx: Tx, params: dict[str, Any], workers: dict[Key, Work
         if worker is None:
             continue
         charges = () if row.lines is None else tuple(charge_of(raw) for raw in _json(row.lines))
+        if row.pay_basis == "limited" and row.sds == "inside":
+            charges = tuple(replace(charge, deemed=True) for charge in charges)
         if row.blocks_pay is None:
             blocked: tuple[Any, ...] = AWAITING
         elif row.blocks_pay:
@@ -352,6 +381,8 @@ async def _load_versions(tx: Tx, params: dict[str, Any], workers: dict[Key, Work
                 payable=row.payable,
                 charges=charges,
                 blocked=blocked,
+                placement_id=row.placement_id,
+                sds=row.sds,
             )
         )
 
@@ -452,19 +483,39 @@ async def _load_people(tx: Tx, params: dict[str, Any], workers: dict[Key, Worker
         if version.payee_id is not None
     }
     if wanted:
-        found = await tx.execute(
-            """
-            SELECT agency_id, payee_id FROM payee
-            WHERE agency_id = ANY(CAST(:agencies AS uuid[])) AND payee_id = ANY(CAST(:payees AS uuid[])) AND sort_code IS NOT NULL
-            """,
-            agencies=sorted({agency for agency, _ in wanted}),
-            payees=[payee for _, payee in wanted],
-        )
-        by_agency: dict[UUID, set[UUID]] = {}
-        for row in found:
-            by_agency.setdefault(row.agency_id, set()).add(row.payee_id)
-        for worker in workers.values():
-            worker.payees_with_bank = frozenset(by_agency.get(worker.agency_id, ()))
+        await _load_payees(tx, wanted, workers)
+
+
+async def _load_payees(tx: Tx, wanted: set[tuple[UUID, UUID]], workers: dict[Key, Worker]) -> None:
+    """Which payees have bank details, and how HMRC verified those who are CIS subcontractors."""
+    found = await tx.execute(
+        """
+        SELECT p.agency_id, p.payee_id, p.sort_code IS NOT NULL AS has_bank, p.cis_rate_pct, p.cis_verification_number,
+               p.cis_verified_on,
+               CASE WHEN p.cis_rate_pct IS NOT NULL THEN (
+                 SELECT max(s.payday_on) FROM payslip s
+                 WHERE s.agency_id = p.agency_id AND s.payee_id = p.payee_id AND s.pay_basis = 'cis' AND s.state = 'finalised'
+               ) END AS last_paid_on
+        FROM payee p WHERE p.agency_id = ANY(CAST(:agencies AS uuid[])) AND p.payee_id = ANY(CAST(:payees AS uuid[]))
+        """,
+        agencies=sorted({agency for agency, _ in wanted}),
+        payees=[payee for _, payee in wanted],
+    )
+    with_bank: dict[UUID, set[UUID]] = {}
+    verified: dict[UUID, dict[UUID, Subcontractor]] = {}
+    for row in found:
+        if row.has_bank:
+            with_bank.setdefault(row.agency_id, set()).add(row.payee_id)
+        if row.cis_rate_pct is not None:
+            verified.setdefault(row.agency_id, {})[row.payee_id] = Subcontractor(
+                rate_bp=row.cis_rate_pct * 100,
+                verified_on=row.cis_verified_on,
+                verification_number=row.cis_verification_number,
+                last_paid_on=row.last_paid_on,
+            )
+    for worker in workers.values():
+        worker.payees_with_bank = frozenset(with_bank.get(worker.agency_id, ()))
+        worker.subcontractors = verified.get(worker.agency_id, {})
 
 
 async def _load_history(tx: Tx, workers: dict[Key, Worker], agencies: dict[UUID, Agency]) -> None:

@@ -32,15 +32,15 @@ async def payable_workers(tx: Tx, *, agency_id: UUID, pay_run_id: UUID) -> list[
 
 
 async def payable_suppliers(tx: Tx, *, agency_id: UUID, pay_run_id: UUID) -> list[Any]:
-    """Self-bills of a run that are in no file yet, at their gross."""
+    """Self-bills of a run that are in no file yet, at their gross less what is deducted."""
     found = await tx.execute(
         """
-        SELECT b.document_id AS source_id, b.payee_id, b.gross_gbp AS amount_gbp, b.number,
+        SELECT b.document_id AS source_id, b.payee_id, coalesce(b.payable_gbp, b.gross_gbp) AS amount_gbp, b.number,
                p.sort_code, p.account_number, coalesce(p.account_name, l.display_name) AS account_name
         FROM self_bill b
         LEFT JOIN payee p ON p.agency_id = b.agency_id AND p.payee_id = b.payee_id
         LEFT JOIN label l ON l.kind = 'payee' AND l.entry_id = b.payee_id AND l.agency_id = b.agency_id
-        WHERE b.agency_id = :agency AND b.pay_run_id = :run AND b.gross_gbp > 0
+        WHERE b.agency_id = :agency AND b.pay_run_id = :run AND coalesce(b.payable_gbp, b.gross_gbp) > 0
           AND NOT EXISTS (SELECT 1 FROM payment WHERE payment.agency_id = b.agency_id AND payment.source_id = b.document_id)
         ORDER BY b.payee_id, b.number
         """,

@@ -41,7 +41,16 @@ PROFILE_FIELDS = (
     "account_number",
     "account_name",
 )
-PAYEE_FIELDS = ("external_id", "sort_code", "account_number", "account_name")
+PAYEE_FIELDS = (
+    "external_id",
+    "sort_code",
+    "account_number",
+    "account_name",
+    "cis_utr",
+    "cis_rate_pct",
+    "cis_verification_number",
+    "cis_verified_on",
+)
 EMPLOYER_FIELDS = (
     "legal_name",
     "address",
@@ -74,6 +83,8 @@ _TYPES = {
     "previous_tax_gbp": "numeric",
     "employment_no": "int",
     "payday_days_after": "int",
+    "cis_rate_pct": "int",
+    "cis_verified_on": "date",
 }
 
 

@@ -102,12 +102,21 @@ payee = Table(
     Column("sort_code", Text),
     Column("account_number", Text),
     Column("account_name", Text),
+    Column("cis_utr", Text),
+    Column("cis_rate_pct", Integer),
+    Column("cis_verification_number", Text),
+    Column("cis_verified_on", Date),
     Column("version", Integer, nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
     Column("updated_by", Text, nullable=False),
     PrimaryKeyConstraint("agency_id", "payee_id"),
     UniqueConstraint("agency_id", "external_id"),
     CheckConstraint("(sort_code IS NULL) = (account_number IS NULL)", name="bank_whole"),
+    CheckConstraint("cis_rate_pct IN (0, 20, 30)", name="cis_rate"),
+    CheckConstraint(
+        "(cis_rate_pct IS NULL) = (cis_verified_on IS NULL) AND (cis_rate_pct IS NULL) = (cis_verification_number IS NULL)",
+        name="cis_whole",
+    ),
 )
 
 employer = Table(
@@ -333,6 +342,7 @@ timesheet_version = Table(
     Column("pay_basis", Text, nullable=False),
     Column("payee_id", Uuid),
     Column("holiday_pay", Text, nullable=False),
+    Column("sds", Text),
     Column("reference", Text, nullable=False),
     Column("approved_at", DateTime(timezone=True), nullable=False),
     Column("payable_minutes", Integer, nullable=False),
@@ -347,6 +357,18 @@ timesheet_version = Table(
     Index("ix_timesheet_version_open", "agency_id", "worker_id", postgresql_where=text("state = 'open'")),
     Index("ix_timesheet_version_week", "agency_id", "week_ending"),
     comment="Each approved version as it arrived. open: may be paid; settled: in a finalised payslip; reversed: corrected since.",
+)
+
+placement_sds = Table(
+    "placement_sds",
+    metadata,
+    Column("agency_id", Uuid, nullable=False),
+    Column("placement_id", Uuid, nullable=False),
+    Column("worker_id", Uuid, nullable=False),
+    Column("sds", Text),
+    Column("sequence", BigInteger, nullable=False),
+    PrimaryKeyConstraint("agency_id", "placement_id"),
+    comment="What was decided of a limited company's placement, as it stands now; it overrides what a timesheet carried.",
 )
 
 clearance = Table(
@@ -493,6 +515,13 @@ payslip = Table(
     Index("ix_payslip_period", "agency_id", "period_to", "payslip_id"),
     Index("ix_payslip_worker", "agency_id", "worker_id", "period_to"),
     Index("ix_payslip_run", "agency_id", "pay_run_id", "worker_id"),
+    Index(
+        "ix_payslip_cis",
+        "agency_id",
+        "payee_id",
+        "payday_on",
+        postgresql_where=text("pay_basis = 'cis' AND state = 'finalised'"),
+    ),
 )
 
 paid_charge = Table(
@@ -572,6 +601,7 @@ self_bill = Table(
     Column("net_gbp", _MONEY, nullable=False),
     Column("vat_gbp", _MONEY, nullable=False),
     Column("gross_gbp", _MONEY, nullable=False),
+    Column("payable_gbp", _MONEY),
     Column("sequence", BigInteger, nullable=False),
     PrimaryKeyConstraint("agency_id", "document_id"),
     Index("ix_self_bill_run", "agency_id", "pay_run_id"),
@@ -639,6 +669,7 @@ TENANT_TABLES = (
     "statutory_record",
     "statutory_week",
     "timesheet_version",
+    "placement_sds",
     "clearance",
     "week_cut_off",
     "pay_run",

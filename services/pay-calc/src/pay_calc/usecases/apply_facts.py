@@ -17,7 +17,7 @@ from paybill_contracts.base import Reason
 from paybill_contracts.compliance import ComplianceCleared, ComplianceHeld, Decision
 from paybill_contracts.control import WeekCutOff
 from paybill_contracts.invoicing import SelfBillIssued
-from paybill_contracts.placement import WorkerChanged
+from paybill_contracts.placement import PlacementChanged, WorkerChanged
 from paybill_contracts.timesheet import ApprovedFacts, TimesheetAmended, TimesheetApproved
 
 _ZERO = Decimal(0)
@@ -53,11 +53,14 @@ async def _workers(tx: Tx, batch: Batch) -> None:
     approved: list[Event[ApprovedFacts]] = batch.of(TimesheetApproved, TimesheetAmended)
     decided: list[Event[Decision]] = batch.of(ComplianceCleared, ComplianceHeld)
     changed = batch.latest(WorkerChanged)
+    determined = [event for event in batch.latest(PlacementChanged) if event.data.pay_basis == "limited"]
     causes: dict[Key, AnyEvent] = {}
     for event in approved:
         causes[event.agency_id, event.data.worker_id] = event
     for decision in decided:
         causes[decision.agency_id, decision.data.worker_id] = decision
+    for placement in determined:
+        causes.setdefault((placement.agency_id, placement.data.worker_id), placement)
     touched = {*causes, *((event.agency_id, event.data.worker_id) for event in changed)}
     if not touched:
         return
@@ -79,6 +82,8 @@ async def _workers(tx: Tx, batch: Batch) -> None:
                 for event in changed
             ],
         )
+    if determined:
+        await facts.upsert_sds(tx, [(event.data, event.sequence) for event in determined])
     if approved:
         await facts.insert_versions(tx, _versions(approved))
     if decided:
@@ -103,6 +108,7 @@ def _versions(events: list[Event[ApprovedFacts]]) -> list[NewVersion]:
             pay_basis=data.pay_basis,
             payee_id=data.payee_id if data.pay_basis != "paye" else None,
             holiday_pay=data.holiday_pay,
+            sds=data.sds,
             reference=data.reference,
             approved_at=data.approved_at,
             payable_minutes=data.payable_minutes,

@@ -251,6 +251,9 @@ def _to_date(worker_id: UUID, draft: Drafted) -> list[slips.ToDateRow]:
     if employee is None or result.tax_year is None or result.ni_letter is None:
         return []
     figures = result.figures
+    if slip.pay_basis != "paye":  # a deemed payment is what its employment paid, whatever else the company's slip holds
+        taken = figures["tax_pence"] + figures["employee_nic_pence"]
+        figures = {**figures, "gross_pence": figures["taxable_pence"], "net_pence": figures["taxable_pence"] - taken}
     return [
         slips.ToDateRow(
             payslip_id=draft.payslip_id,

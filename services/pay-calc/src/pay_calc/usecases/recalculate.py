@@ -16,7 +16,8 @@ from pay_calc.domain.engine import ENGINE_VERSION
 from pay_calc.domain.engine.parameters import tax_year_of
 from pay_calc.domain.engine.trace import Trace
 from pay_calc.domain.pay_dates import WEEK
-from pay_calc.domain.slips import Charge, SlipInput, SlipResult, calculate
+from pay_calc.domain.slips import CIS_FIGURES, Charge, SlipInput, SlipResult, calculate
+from pay_calc.domain.subcontractors import Subcontractor
 from pay_calc.rates import attachment_book, minimum_wage_book, year_book
 from pay_calc.store import facts, slips
 from pay_calc.store.facts import Key
@@ -260,7 +261,18 @@ def figures_of(*, agency_id: UUID, worker_id: UUID, payslip_id: UUID, revision: 
         "engine_version": ENGINE_VERSION if result is None else result.engine_version,
         "parameter_version": "none" if result is None else result.parameter_version,
         "statutory_pay_gbp": gbp(0 if result is None else statutory_pence(result)),
+        "cis": None if slip.inp is None or slip.inp.subcontractor is None else _cis_of(figures, slip.inp.subcontractor),
         "charges": () if slip.inp is None or result is None else _pay_charges(slip.inp.charges, result.shares),
+    }
+
+
+def _cis_of(figures: Mapping[str, int], subcontractor: Subcontractor) -> dict[str, Any]:
+    labour, materials, deduction = (gbp(figures[name]) for name in CIS_FIGURES)
+    return {
+        "labour_gbp": labour,
+        "materials_gbp": materials,
+        "rate_pct": subcontractor.rate_bp // 100,
+        "deduction_gbp": deduction,
     }
 
 

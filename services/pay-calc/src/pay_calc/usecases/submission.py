@@ -16,7 +16,8 @@ PAGE = 500
 
 
 async def fps_csv(tx: Tx, *, agency_id: UUID, pay_run_id: UUID) -> str:
-    """One row for each PAYE payslip of the run that pays something, and one for each other NI letter of its worker's year."""
+    """One row for each PAYE payslip and each deemed direct payment of the run that pays something, and one for each other NI letter of its
+    worker's year."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
@@ -24,14 +25,16 @@ async def fps_csv(tx: Tx, *, agency_id: UUID, pay_run_id: UUID) -> str:
     employer = {} if found is None else dict(found._mapping)
     after: tuple[UUID, UUID] | None = None
     while True:
-        found_slips = await slips.of_run(
-            tx, agency_id=agency_id, pay_run_id=pay_run_id, pay_basis="paye", after=after, most=PAGE
+        page = await slips.of_run(
+            tx, agency_id=agency_id, pay_run_id=pay_run_id, pay_basis=None, after=after, most=PAGE
         )
-        workers = await people.on_paper(tx, agency_id=agency_id, workers=[slip.worker_id for slip in found_slips])
-        family_pay = await statutory.family_pay_to_date(tx, agency_id=agency_id, payslips=found_slips)
-        for slip in found_slips:
+        last = page[-1] if len(page) == PAGE else None
+        page = [slip for slip in page if load_json(slip.to_date) is not None]
+        workers = await people.on_paper(tx, agency_id=agency_id, workers=[slip.worker_id for slip in page])
+        family_pay = await statutory.family_pay_to_date(tx, agency_id=agency_id, payslips=page)
+        for slip in page:
             result, inputs = load_json(slip.result), load_json(slip.inputs)
-            if not result["figures"]["gross_pence"]:
+            if not result["figures"]["gross_pence" if slip.pay_basis == "paye" else "taxable_pence"]:
                 continue
             writer.writerows(
                 rows(
@@ -44,9 +47,9 @@ async def fps_csv(tx: Tx, *, agency_id: UUID, pay_run_id: UUID) -> str:
                     family_pay_to_date=family_pay.get(slip.payslip_id, {}),
                 )
             )
-        if len(found_slips) < PAGE:
+        if last is None:
             return out.getvalue()
-        after = (found_slips[-1].worker_id, found_slips[-1].payslip_id)
+        after = (last.worker_id, last.payslip_id)
 
 
 def _person(found: Any, worker_id: UUID, employment_no: int) -> dict[str, Any]:

@@ -63,6 +63,18 @@ _LEFT_OUT = {
 }
 """Why a pay run did not pay a worker, or not whole."""
 _REASONS = {
+    "vat_treatment_not_set": (
+        "Nobody decided on the subcontractor's VAT",
+        "Enter standard or reverse charge on the supplier.",
+    ),
+    "reverse_charge_not_for_staff": (
+        "The reverse charge is set for a supply of staff",
+        "Take it off the supplier: it is for construction services.",
+    ),
+    "reverse_charge_without_vat_number": (
+        "The reverse charge needs the agency's own VAT number",
+        "Enter it in the agency's details.",
+    ),
     "awaiting_clearance": ("Compliance has not answered yet", "It lifts by itself when the decision arrives."),
     "missing_document": ("A required document is missing", "Record the document, or release the hold with a reason."),
     "document_not_valid_for_shift": (
@@ -115,7 +127,18 @@ _REASONS = {
         "The salary sacrifice is larger than the pay",
         "Lower the amount for this week, or wait for a week with enough pay.",
     ),
-    "unsupported_pay_basis": ("The pay basis is not supported yet", "Change it on the placement."),
+    "cis_not_verified": (
+        "The subcontractor is not verified with HMRC, or not lately",
+        "Verify with HMRC, then enter the rate, the verification number and the date on the payee.",
+    ),
+    "sds_missing": (
+        "Nobody decided whether the work is inside IR35",
+        "Get the client's status determination and enter it on the placement.",
+    ),
+    "deemed_pay_beside_other_pay": (
+        "Deemed pay and other pay fall into one week",
+        "One of them waits for the next period, or work them out together by hand.",
+    ),
     "pay_basis_changed_after_payment": (
         "The pay basis changed after it was paid",
         "Change it back on the placement, then correct by hand.",

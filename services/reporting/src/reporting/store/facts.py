@@ -209,17 +209,18 @@ async def save_payslips(tx: Tx, rows: Sequence[Row]) -> set[tuple[UUID, UUID]]:
         INSERT INTO payslip (agency_id, payslip_id, worker_id, state, sequence, revision, pay_basis, payee_id,
             frequency, period_from, period_to, payday_on, tax_year, tax_period, gross_gbp, holiday_pay_gbp, tax_gbp,
             employee_nic_gbp, employer_nic_gbp, other_deductions_gbp, employer_pension_gbp, levy_gbp, net_gbp,
-            cost_gbp, statutory_pay_gbp, minutes, pay_run_id, finalised_at)
+            cost_gbp, statutory_pay_gbp, cis_gbp, cis_labour_gbp, cis_rate_pct, minutes, pay_run_id, finalised_at)
         SELECT agency_id, payslip_id, worker_id, state, sequence, revision, pay_basis, payee_id,
             frequency, period_from, period_to, payday_on, tax_year, tax_period, gross_gbp, holiday_pay_gbp, tax_gbp,
             employee_nic_gbp, employer_nic_gbp, other_deductions_gbp, employer_pension_gbp, levy_gbp, net_gbp,
-            cost_gbp, statutory_pay_gbp, minutes, pay_run_id, finalised_at
+            cost_gbp, statutory_pay_gbp, cis_gbp, cis_labour_gbp, cis_rate_pct, minutes, pay_run_id, finalised_at
         FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (agency_id uuid, payslip_id uuid, worker_id uuid,
             state text, sequence bigint, revision int, pay_basis text, payee_id uuid, frequency text,
             period_from date, period_to date, payday_on date, tax_year text, tax_period int, gross_gbp numeric,
             holiday_pay_gbp numeric, tax_gbp numeric, employee_nic_gbp numeric, employer_nic_gbp numeric,
             other_deductions_gbp numeric, employer_pension_gbp numeric, levy_gbp numeric, net_gbp numeric,
-            cost_gbp numeric, statutory_pay_gbp numeric, minutes int, pay_run_id uuid, finalised_at timestamptz)
+            cost_gbp numeric, statutory_pay_gbp numeric, cis_gbp numeric, cis_labour_gbp numeric, cis_rate_pct int,
+            minutes int, pay_run_id uuid, finalised_at timestamptz)
         ORDER BY agency_id, payslip_id
         ON CONFLICT (agency_id, payslip_id) DO UPDATE SET state = EXCLUDED.state, sequence = EXCLUDED.sequence,
             revision = EXCLUDED.revision, pay_basis = EXCLUDED.pay_basis, payee_id = EXCLUDED.payee_id,
@@ -230,7 +231,8 @@ async def save_payslips(tx: Tx, rows: Sequence[Row]) -> set[tuple[UUID, UUID]]:
             other_deductions_gbp = EXCLUDED.other_deductions_gbp,
             employer_pension_gbp = EXCLUDED.employer_pension_gbp, levy_gbp = EXCLUDED.levy_gbp,
             net_gbp = EXCLUDED.net_gbp, cost_gbp = EXCLUDED.cost_gbp,
-            statutory_pay_gbp = EXCLUDED.statutory_pay_gbp, minutes = EXCLUDED.minutes,
+            statutory_pay_gbp = EXCLUDED.statutory_pay_gbp, cis_gbp = EXCLUDED.cis_gbp,
+            cis_labour_gbp = EXCLUDED.cis_labour_gbp, cis_rate_pct = EXCLUDED.cis_rate_pct, minutes = EXCLUDED.minutes,
             pay_run_id = EXCLUDED.pay_run_id, finalised_at = EXCLUDED.finalised_at
         WHERE payslip.state = 'draft' AND (EXCLUDED.state = 'finalised' OR payslip.sequence < EXCLUDED.sequence)
         RETURNING agency_id, payslip_id
@@ -391,12 +393,12 @@ async def save_documents(tx: Tx, rows: Sequence[Row]) -> set[UUID]:
         """
         INSERT INTO document (agency_id, document_id, kind, number, client_id, payee_id, payee_kind, run_id,
             credits_document_id, reason_code, week_ending, issued_on, tax_point_on, due_on, net_gbp, vat_gbp,
-            gross_gbp, minutes, lines_gbp, ledger_balanced, sequence)
+            gross_gbp, payable_gbp, minutes, lines_gbp, ledger_balanced, sequence)
         SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (agency_id uuid, document_id uuid, kind text,
             number text, client_id uuid, payee_id uuid, payee_kind text, run_id uuid, credits_document_id uuid,
             reason_code text, week_ending date, issued_on date, tax_point_on date, due_on date, net_gbp numeric,
-            vat_gbp numeric, gross_gbp numeric, minutes int, lines_gbp numeric, ledger_balanced boolean,
-            sequence bigint)
+            vat_gbp numeric, gross_gbp numeric, payable_gbp numeric, minutes int, lines_gbp numeric,
+            ledger_balanced boolean, sequence bigint)
         ON CONFLICT DO NOTHING RETURNING document_id
         """,
         rows=_dump(rows),

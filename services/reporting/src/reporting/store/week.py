@@ -118,7 +118,7 @@ async def run_totals(tx: Tx, *, agency_id: UUID, week_ending: date) -> Any:
                 coalesce(sum(gross_gbp) FILTER (WHERE state = 'finalised'), 0) AS gross_gbp,
                 coalesce(sum(net_gbp) FILTER (WHERE state = 'finalised'), 0) AS net_gbp,
                 coalesce(sum(net_gbp) FILTER (WHERE state = 'finalised' AND pay_basis = 'paye' AND net_gbp > 0), 0)
-                    + (SELECT coalesce(sum(b.gross_gbp), 0) FROM document b WHERE b.agency_id = :agency
+                    + (SELECT coalesce(sum(coalesce(b.payable_gbp, b.gross_gbp)), 0) FROM document b WHERE b.agency_id = :agency
                        AND b.kind = 'self_bill' AND b.week_ending = :week) AS payable_gbp,
                 coalesce(sum(cost_gbp) FILTER (WHERE state = 'finalised'), 0) AS paid_cost_gbp,
                 coalesce(sum(gross_gbp) FILTER (WHERE state = 'draft'), 0) AS draft_gross_gbp,

@@ -292,6 +292,9 @@ def _payslip_row(event: AnyEvent) -> Row:
     return _row(
         event,
         *_PAYSLIP,
+        cis_gbp=event.data.cis.deduction_gbp if event.data.cis else 0,
+        cis_labour_gbp=event.data.cis.labour_gbp if event.data.cis else 0,
+        cis_rate_pct=event.data.cis.rate_pct if event.data.cis else None,
         state="finalised" if final else "draft",
         minutes=sum(charge.minutes for charge in event.data.charges),
         pay_run_id=event.data.pay_run_id if final else None,
@@ -389,6 +392,7 @@ def _document_row(event: AnyEvent) -> Row:
     optional = ("client_id", "payee_id", "payee_kind", "credits_document_id", "reason_code", "week_ending", "due_on")
     return {
         **row,
+        "payable_gbp": getattr(data, "payable_gbp", None),
         **{name: getattr(data, name, None) for name in optional},
         "kind": _DOCUMENT_KINDS[type(data)],
         "run_id": getattr(data, "invoice_run_id", None) or getattr(data, "pay_run_id", None),

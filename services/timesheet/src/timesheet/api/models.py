@@ -128,6 +128,11 @@ class PlacementIn(Body):
     pay_basis: Literal["paye", "umbrella", "limited", "cis"] = "paye"
     payee_id: UUID | None = Field(None, description="Who is paid, when pay_basis is not paye")
     holiday_pay: Literal["rolled_up", "accrued", "none"] = "rolled_up"
+    sds: Literal["inside", "outside", "not_required"] | None = Field(
+        None,
+        description="The client's status determination of a limited company's worker: inside or outside IR35; not_required: a small or "
+        "wholly overseas client. Without one the worker's pay is held.",
+    )
     purchase_order: CodeText | None = None
     starts_on: Day
     ends_on: Day | None = Field(None, description="Exclusive: the first day that is no longer in the placement")
@@ -143,6 +148,8 @@ class PlacementIn(Body):
             raise ValueError("ends_on is not after starts_on")
         if (self.pay_basis == "paye") != (self.payee_id is None):
             raise ValueError("a payee is named when, and only when, pay_basis is not paye")
+        if self.sds is not None and self.pay_basis != "limited":
+            raise ValueError("sds is of a limited company's placement")
         return self
 
 
@@ -222,6 +229,7 @@ class PlacementOut(RecordOut):
     pay_basis: str
     payee_id: UUID | None
     holiday_pay: str
+    sds: str | None
     purchase_order: str | None
     starts_on: date
     ends_on: date | None

@@ -33,6 +33,7 @@ class PlacementFacts:
     payee_id: UUID | None
     holiday_pay: str
     purchase_order: str | None
+    sds: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class StoredExpense:
 
 
 _LOADED = """
-    SELECT t.*, p.site_id, p.consultant_id, p.branch, p.pay_basis, p.payee_id, p.holiday_pay, p.purchase_order,
+    SELECT t.*, p.site_id, p.consultant_id, p.branch, p.pay_basis, p.payee_id, p.holiday_pay, p.sds, p.purchase_order,
            p.starts_on, p.ends_on
     FROM timesheet t JOIN placement p ON p.agency_id = t.agency_id AND p.placement_id = t.placement_id
     WHERE t.agency_id = :agency AND t.timesheet_id = ANY(CAST(:ids AS uuid[])) ORDER BY t.timesheet_id
@@ -522,6 +523,7 @@ def _timesheet(row: Any) -> Timesheet:
             payee_id=row.payee_id,
             holiday_pay=row.holiday_pay,
             purchase_order=row.purchase_order,
+            sds=row.sds,
         ),
         starts_on=row.starts_on,
         ends_on=row.ends_on,

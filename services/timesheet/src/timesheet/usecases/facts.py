@@ -10,7 +10,7 @@ from uuid import UUID
 
 from paybill_common.ids import derived_id
 from paybill_common.money import from_pence
-from paybill_contracts.base import PayBasis
+from paybill_contracts.base import PayBasis, Sds
 from paybill_contracts.timesheet import ChargeLine as WireLine
 from paybill_contracts.timesheet import (
     DayMinutes,
@@ -109,6 +109,7 @@ def approved(
         "billable_minutes": charged.billable_minutes,
         "pay_gbp": from_pence(charged.pay_pence),
         "charge_gbp": from_pence(charged.charge_pence),
+        "sds": cast(Sds | None, placement.sds),
     }
     if amends is None:
         return TimesheetApproved(**common)

@@ -88,6 +88,7 @@ def _draft(timesheet_id: UUID, number: int, placement: Row, week_ending: date, s
             payee_id=placement["payee_id"],
             holiday_pay=placement["holiday_pay"],
             purchase_order=placement["purchase_order"],
+            sds=placement["sds"],
         ),
         starts_on=placement["starts_on"],
         ends_on=placement["ends_on"],

@@ -167,6 +167,7 @@ def _placement(row: Row) -> PlacementChanged:
         payee_id=row.get("payee_id"),
         holiday_pay=row["holiday_pay"],
         purchase_order=row.get("purchase_order"),
+        sds=row.get("sds"),
         starts_on=row["starts_on"],
         ends_on=row.get("ends_on"),
         status=row["status"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
 from pay_calc.domain.engine.errors import EngineError
@@ -35,6 +35,12 @@ def tax_week(payday_on: date) -> int:
 def tax_month(payday_on: date) -> int:
     """The tax month 1..12: from the 6th of a month to the 5th of the next."""
     return ((payday_on.month - 4) % 12 + (1 if payday_on.day >= 6 else 0)) or 12
+
+
+def tax_month_days(tax_year: str, month: int) -> tuple[date, date]:
+    """The first and the last day of a tax month: the 6th and the 5th after it."""
+    first = add_months(date(int(tax_year[:4]), 4, 6), month - 1)
+    return first, add_months(first, 1) - timedelta(days=1)
 
 
 def tax_period(

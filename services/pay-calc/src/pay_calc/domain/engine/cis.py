@@ -30,10 +30,16 @@ def deduct(
         )
     deduction = rounding.cis_floor_penny(labour_pence * rate_bp, 10000)
     if trace is not None:
-        labour = trace.given("cis.labour", "Labour, without VAT", labour_pence, "pence", "from the invoice")
+        labour = trace.given(
+            "cis.labour",
+            "Labour, without VAT",
+            labour_pence,
+            "pence",
+            "what was worked, and expenses that are no materials",
+        )
         taken = Node("cis.deduction", "CIS deduction", "ratio", deduction, "pence", f"labour x {rate_bp // 100} %", (), (labour,),
                      factors=(rate_bp,), divisor=10000, rounding="cis_floor_penny")  # fmt: skip
-        materials = trace.given("cis.materials", "Materials", materials_pence, "pence", "from the invoice")
+        materials = trace.given("cis.materials", "Materials", materials_pence, "pence", "what was bought for the job")
         trace.push(Node("cis.paid", "Paid to the subcontractor", "sum", labour_pence + materials_pence - deduction, "pence",
                         "labour and materials less the deduction", (), (labour, materials, taken), (1, 1, -1)))  # fmt: skip
     return CisResult(deduction, labour_pence + materials_pence - deduction)

@@ -83,19 +83,30 @@ def sole_trader(parameters: YearParameters, facts: SoleTraderFacts, payday_on: d
 
 
 def _cis(parameters: YearParameters, facts: SoleTraderFacts, payday_on: date) -> EngagementDecision:
-    if facts.cis_status is None or facts.verified_on is None or facts.verified_on > payday_on:
-        raise EngineError("not_verified", "Verify the subcontractor with HMRC before the first payment.", "verified_on")
-    first_year = int(tax_year_of(payday_on)[:4]) - 2
-    known_from = max(facts.verified_on, facts.last_paid_on or facts.verified_on)
-    if known_from < date(first_year, 4, 6):
-        raise EngineError(
-            "not_verified",
-            f"Not paid or verified since {known_from}: verify again before paying, as after two tax years without payment.",
-            "verified_on",
-        )
+    if facts.cis_status is None:
+        raise EngineError("cis_not_verified", _UNVERIFIED, "verified_on")
+    require_verified(facts.verified_on, facts.last_paid_on, payday_on)
     gross, registered, unmatched = parameters.cis_rates_bp
     rate = {"gross": gross, "registered": registered, "unmatched": unmatched}[facts.cis_status]
     return EngagementDecision("cis", rate, f"CIS at {rate // 100} % of labour ({facts.cis_status})")
+
+
+_UNVERIFIED = "Verify the subcontractor with HMRC before the first payment."
+
+
+def require_verified(verified_on: date | None, last_paid_on: date | None, payday_on: date) -> None:
+    """Refuse a payment to a subcontractor whom HMRC has not verified, or not since this and the two previous tax years in which nothing
+    was paid either. Source: Income Tax (Construction Industry Scheme) Regulations 2005 reg. 6; HMRC CIS340, 3.4."""
+    if verified_on is None or verified_on > payday_on:
+        raise EngineError("cis_not_verified", _UNVERIFIED, "verified_on")
+    first_year = int(tax_year_of(payday_on)[:4]) - 2
+    known_from = max(verified_on, last_paid_on or verified_on)
+    if known_from < date(first_year, 4, 6):
+        raise EngineError(
+            "cis_not_verified",
+            f"Not paid or verified since {known_from}: verify again before paying, as after two tax years without payment.",
+            "verified_on",
+        )
 
 
 # Returners

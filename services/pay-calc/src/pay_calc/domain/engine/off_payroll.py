@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.engine.payslip import PayLineInput, PayslipInput, PayslipResult, calculate_payslip
+from pay_calc.domain.engine.trace import Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,12 @@ class DeemedPayment:
 
 
 def deem(
-    template: PayslipInput, invoice_pence: int, vat_pence: int, materials_pence: int = 0, expenses_pence: int = 0
+    template: PayslipInput,
+    invoice_pence: int,
+    vat_pence: int,
+    materials_pence: int = 0,
+    expenses_pence: int = 0,
+    trace: Trace | None = None,
 ) -> DeemedPayment:
     """Tax and Class 1 on the invoice less VAT, materials and, if chosen, deductible expenses.
 
@@ -37,7 +43,7 @@ def deem(
     if deemed <= 0:
         return DeemedPayment(0, invoice_pence, None)
     line = PayLineInput(
-        "deemed", "deemed", 0, None, "each", Decimal(0), Decimal(0), deemed, False, amount_is_final=True
+        "off-payroll", "deemed", 0, None, "each", Decimal(0), Decimal(0), deemed, False, amount_is_final=True
     )
     slip = calculate_payslip(
         replace(
@@ -51,6 +57,7 @@ def deem(
             attachments=(),
             deductions=(),
             director=None,
-        )
+        ),
+        trace,
     )
     return DeemedPayment(deemed, invoice_pence - slip.tax_pence - slip.employee_nic_pence, slip)

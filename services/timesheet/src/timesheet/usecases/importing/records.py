@@ -38,6 +38,7 @@ _BASES = {
     "cis": "cis",
 }
 _HOLIDAY = {"rolled_up": "rolled_up", "accrued": "accrued", "none": "none"}
+_SDS = {"inside": "inside", "outside": "outside", "not_required": "not_required", "small_client": "not_required"}
 _STATUS = {
     "worker": {"active": "active", "left": "left"},
     "client": {"active": "active", "closed": "closed"},
@@ -122,7 +123,7 @@ class _PlacementRow:
 
 async def import_placements(tx: Tx, *, agency_id: UUID, rows: Rows) -> list[ImportReceipt]:
     """Columns: placement_ref, worker_ref, client_ref, job_title, starts_on; last_day (or ends_on, exclusive), pay_basis,
-    payee_ref and payee_name, holiday_pay, purchase_order, branch, site_ref and site_name, consultant_ref,
+    payee_ref and payee_name, holiday_pay, sds, purchase_order, branch, site_ref and site_name, consultant_ref,
     consultant_name and consultant_email, rate_card_ref, approver_name, approver_email, booked_hours, status.
     Sites, consultants and payees that are not known yet are recorded.
     """
@@ -201,6 +202,7 @@ def _placement_values(cells: Cells) -> Row:
         "branch": cells.code("branch"),
         "pay_basis": basis,
         "holiday_pay": cells.choice("holiday_pay", _HOLIDAY, "rolled_up" if basis == "paye" else "none"),
+        "sds": _sds(cells, basis),
         "purchase_order": cells.code("purchase_order"),
         "starts_on": starts_on,
         "ends_on": ends_on,
@@ -210,6 +212,14 @@ def _placement_values(cells: Cells) -> Row:
         "booked_minutes": booked,
         "reference": None,
     }
+
+
+def _sds(cells: Cells, basis: str) -> str | None:
+    if not cells.has("sds"):
+        return None
+    if basis != "limited":
+        raise cells.refuse("sds", "sds_of_limited", "only a limited company's placement has one", "leave it empty")
+    return cells.choice("sds", _SDS)
 
 
 @dataclass

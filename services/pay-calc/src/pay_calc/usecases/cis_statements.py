@@ -1,0 +1,99 @@
+"""What a CIS deduction statement says: a subcontractor's payments and deductions of one tax month."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from pay_calc.domain.engine.calendar import tax_month_days
+from pay_calc.domain.pay_dates import DAY
+from pay_calc.store import cis as store
+from pay_calc.usecases.replay import load_json
+from paybill_common.db import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One final slip, pence without VAT."""
+
+    payslip_id: UUID
+    worker_id: UUID
+    payday_on: date
+    week_ending: date
+    labour_pence: int
+    materials_pence: int
+    rate_pct: int
+    deduction_pence: int
+    verification_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """`utr` is that of today; the payments say with which verification each was made."""
+
+    payee_id: UUID
+    name: str | None
+    utr: str | None
+    from_on: date
+    to_on: date
+    payments: tuple[Payment, ...]
+
+    def total(self, name: str) -> int:
+        return sum(getattr(payment, name) for payment in self.payments)
+
+
+async def statements(
+    tx: Tx,
+    *,
+    agency_id: UUID,
+    tax_year: str,
+    tax_month: int,
+    payee_id: UUID | None,
+    worker_id: UUID | None,
+    after: UUID | None,
+    most: int,
+) -> list[Statement]:
+    """The subcontractors paid in a tax month, from the 6th to the 5th by payday, by payee."""
+    from_on, to_on = tax_month_days(tax_year, tax_month)
+    payees = await store.payees_paid(
+        tx,
+        agency_id=agency_id,
+        from_on=from_on,
+        to_on=to_on,
+        payee_id=payee_id,
+        worker_id=worker_id,
+        after=after,
+        most=most,
+    )
+    rows = await store.payments_to(
+        tx,
+        agency_id=agency_id,
+        from_on=from_on,
+        to_on=to_on,
+        payees=[payee.payee_id for payee in payees],
+        worker_id=worker_id,
+    )
+    paid: dict[UUID, list[Payment]] = {}
+    for row in rows:
+        paid.setdefault(row.payee_id, []).append(_payment(row))
+    return [
+        Statement(payee.payee_id, payee.name, payee.cis_utr, from_on, to_on, tuple(paid[payee.payee_id]))
+        for payee in payees
+    ]
+
+
+def _payment(row: Any) -> Payment:
+    figures, verified = load_json(row.result)["figures"], load_json(row.inputs)["subcontractor"]
+    return Payment(
+        payslip_id=row.payslip_id,
+        worker_id=row.worker_id,
+        payday_on=row.payday_on,
+        week_ending=row.period_to - DAY,
+        labour_pence=figures["cis_labour_pence"],
+        materials_pence=figures["cis_materials_pence"],
+        rate_pct=verified["rate_bp"] // 100,
+        deduction_pence=figures["cis_deduction_pence"],
+        verification_number=verified["verification_number"],
+    )
