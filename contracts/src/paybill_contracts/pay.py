@@ -63,6 +63,12 @@ class PayFigures(WorkerKeyed):
     charges: tuple[PayCharge, ...]
     statutory_pay_gbp: Gbp = _NOTHING
     """Part of gross: statutory sick and family pay, which no charge line carries. From minor version 1."""
+    holiday_taken_pay_gbp: Gbp = _NOTHING
+    """Part of gross: pay for leave taken, and for leave left on leaving, which no charge line carries. From minor version 2."""
+    leave_earned_minutes: Minutes | None = None
+    """What the worker's leave ledger has earned, this payslip in it; None: no leave is accrued. From minor version 2."""
+    leave_taken_minutes: Minutes | None = None
+    """What of it is used up. From minor version 2."""
 
     def subject(self) -> str:
         return str(self.payslip_id)
@@ -72,7 +78,7 @@ class PayCalculated(PayFigures):
     """The draft for a worker and period changed. It replaces the earlier draft by `revision`."""
 
     TYPE: ClassVar[str] = "paybill.pay.calculated.v1"
-    MINOR: ClassVar[int] = 1
+    MINOR: ClassVar[int] = 2
     TOPIC: ClassVar[str] = "paybill.pay"
 
 
@@ -80,7 +86,7 @@ class PayFinalised(PayFigures):
     """A pay run closed with this result; it never changes again."""
 
     TYPE: ClassVar[str] = "paybill.pay.finalised.v1"
-    MINOR: ClassVar[int] = 1
+    MINOR: ClassVar[int] = 2
     TOPIC: ClassVar[str] = "paybill.pay"
 
     pay_run_id: UUID
