@@ -17,12 +17,15 @@ from uuid import UUID
 from pay_calc.domain.engine.calendar import tax_week
 from pay_calc.domain.engine.directors import weeks_from_appointment
 from pay_calc.domain.engine.errors import EngineError
+from pay_calc.domain.holiday_pay import HolidayPay
+from pay_calc.domain.leave import Ledger, standing
 from pay_calc.domain.pay_dates import DAY, WEEK, payday_of, period_to_of
 from pay_calc.domain.profiles import Directorship, Profile, code_with_basis
 from pay_calc.domain.slips import SUPPLIED, Charge, Employee, SlipInput, SlipResult, reversal_of
 from pay_calc.domain.standing import Attachment, Deduction, Order, Recovery
 from pay_calc.domain.statutory import StatutoryPay
 
+NO_LEAVE = Ledger()
 Reason = Mapping[str, Any]
 """`code`, and where known `blocks`, `requirement`, `subject_id`, `expires_at`: as on the wire."""
 
@@ -115,8 +118,9 @@ class Worker:
     """By tax year and employment number."""
     history: list[PaidSlip] = field(default_factory=list)
     """Finalised payslips; read for directors only."""
-    statutory: tuple[StatutoryPay, ...] = ()
-    """Weeks of statutory pay that no finalised payslip has paid."""
+    statutory: tuple[StatutoryPay | HolidayPay, ...] = ()
+    """Weeks of statutory and of holiday pay that no finalised payslip has paid."""
+    leave: Ledger = NO_LEAVE
     deductions: tuple[Deduction, ...] = ()
     orders: tuple[Order, ...] = ()
     """Attachment orders, ended ones too."""
@@ -124,8 +128,8 @@ class Worker:
 
 @dataclass(slots=True)
 class Slip:
-    """A payslip or self-bill to be: `inp` and `result` None when everything in it is held. `statutory` is paid beside the timesheets,
-    `statutory_held` waits."""
+    """A payslip or self-bill to be: `inp` and `result` None when everything in it is held. `statutory`, holiday pay in it, is paid beside
+    the timesheets, `statutory_held` waits."""
 
     period_to: date
     pay_basis: str
@@ -133,8 +137,8 @@ class Slip:
     payday_on: date
     paid: list[Version] = field(default_factory=list)
     held: list[tuple[Version, tuple[Reason, ...]]] = field(default_factory=list)
-    statutory: list[StatutoryPay] = field(default_factory=list)
-    statutory_held: list[tuple[StatutoryPay, tuple[Reason, ...]]] = field(default_factory=list)
+    statutory: list[StatutoryPay | HolidayPay] = field(default_factory=list)
+    statutory_held: list[tuple[StatutoryPay | HolidayPay, tuple[Reason, ...]]] = field(default_factory=list)
     inp: SlipInput | None = None
     result: SlipResult | None = None
 
@@ -157,8 +161,8 @@ def decide(worker: Worker, agency: Agency, calculate: Calculate, tax_year_of: Ca
     lacking = _lacking(worker)
     for week in sorted(worker.statutory, key=lambda each: (each.week_ending, each.dates, each.record_id)):
         slip = _slip(slips, agency, _first_open(week.week_ending, shut), "paye", None)
-        if lacking:
-            slip.statutory_held.append((week, lacking))
+        if waits := lacking or _no_rate(week):
+            slip.statutory_held.append((week, waits))
         else:
             slip.statutory.append(week)
     ordered = [slips[key] for key in sorted(slips)]
@@ -251,6 +255,11 @@ def _lacking(worker: Worker) -> tuple[Reason, ...]:
     )
 
 
+def _no_rate(week: StatutoryPay | HolidayPay) -> tuple[Reason, ...]:
+    """Why a week's leave has no pay yet; its other reasons come with the calculation."""
+    return ({"code": week.rate.refused},) if isinstance(week, HolidayPay) and week.rate.refused else ()
+
+
 def _work(worker: Worker, agency: Agency, slip: Slip, calculate: Calculate, tax_year_of: Callable[[date], str]) -> None:
     """Calculate what is not held. What the engine refuses is held with its reason; a correction that exceeds the pay waits. Statutory pay
     never makes hours wait that can be paid without it, nor hours statutory pay."""
@@ -288,7 +297,7 @@ def _attempt(
     """Work the slip; None when that went well or there is nothing to pay, otherwise why not."""
     try:
         slip.inp = _input(worker, agency, slip, tax_year_of)
-        if not slip.inp.charges and not slip.inp.statutory:
+        if not slip.inp.charges and not slip.statutory:
             slip.inp = None
             return None
         slip.result = calculate(slip.inp)
@@ -318,6 +327,8 @@ def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[da
         )
         deductions = tuple(taken for each in worker.deductions if (taken := each.on(slip.payday_on)) is not None)
         employee = _employee(worker.profile, worker, slip.payday_on, tax_year_of)
+    statutory = tuple(week for week in slip.statutory if isinstance(week, StatutoryPay))
+    holiday = tuple(week for week in slip.statutory if isinstance(week, HolidayPay))
     return SlipInput(
         pay_basis=slip.pay_basis,  # type: ignore[arg-type]  # the four bases of the contract
         payee_id=None if slip.payee_id is None else str(slip.payee_id),
@@ -328,8 +339,10 @@ def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[da
         employee=employee,
         levy_payer=agency.levy_payer and slip.pay_basis == "paye",
         attachments=attachments,
-        statutory=tuple(slip.statutory),
+        statutory=statutory,
         deductions=deductions,
+        holiday=holiday,
+        leave=None if employee is None else standing(worker.leave, charges, statutory, holiday),
     )
 
 

@@ -13,6 +13,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Literal
 
+from pay_calc.domain import holiday_pay, leave
 from pay_calc.domain.engine import ENGINE_VERSION
 from pay_calc.domain.engine.attachment_tables import AttachmentBook
 from pay_calc.domain.engine.deductions import payslip_with_recovery
@@ -28,6 +29,7 @@ from pay_calc.domain.engine.payslip import (
     pay_lines_of,
 )
 from pay_calc.domain.engine.trace import Node, Trace
+from pay_calc.domain.holiday_pay import HolidayPay, holiday_of
 from pay_calc.domain.shares import largest_remainder
 from pay_calc.domain.standing import Attachment, Recovery, attachment_of, recovery_of
 from pay_calc.domain.statutory import StatutoryPay, explained, statutory_of
@@ -63,6 +65,8 @@ class Charge:
     holiday: bool
     reverses: bool = False
     rounding_pence: int = 0
+    accrues: bool = False
+    """Hours that earn leave, on a placement whose holiday is accrued; in the JSON only where they do."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -84,6 +88,7 @@ class Charge:
             "holiday": self.holiday,
             "reverses": self.reverses,
             "rounding_pence": self.rounding_pence,
+            **({"accrues": True} if self.accrues else {}),
         }
 
 
@@ -113,6 +118,7 @@ def charge_of(raw: Mapping[str, Any]) -> Charge:
         holiday=raw["holiday"],
         reverses=raw["reverses"],
         rounding_pence=raw["rounding_pence"],
+        accrues=raw.get("accrues", False),
     )
 
 
@@ -137,6 +143,7 @@ def reversal_of(paid: Charge, *, paid_pence: int, rounding_pence: int) -> Charge
         holiday=paid.holiday,
         reverses=True,
         rounding_pence=-rounding_pence,
+        accrues=paid.accrues,
     )
 
 
@@ -200,6 +207,8 @@ class SlipInput:
     attachments: tuple[Attachment, ...] = ()
     statutory: tuple[StatutoryPay, ...] = ()
     deductions: tuple[Recovery, ...] = ()
+    holiday: tuple[HolidayPay, ...] = ()
+    leave: leave.Standing | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -214,6 +223,8 @@ class SlipInput:
             **({"attachments": [each.as_json() for each in self.attachments]} if self.attachments else {}),
             **({"statutory": [each.as_json() for each in self.statutory]} if self.statutory else {}),
             **({"deductions": [each.as_json() for each in self.deductions]} if self.deductions else {}),
+            **({"holiday": [each.as_json() for each in self.holiday]} if self.holiday else {}),
+            **({"leave": self.leave.as_json()} if self.leave is not None else {}),
         }
 
 
@@ -231,6 +242,8 @@ def input_of(raw: Mapping[str, Any]) -> SlipInput:
         attachments=tuple(attachment_of(each) for each in raw.get("attachments", ())),
         statutory=tuple(statutory_of(each) for each in raw.get("statutory", ())),
         deductions=tuple(recovery_of(each) for each in raw.get("deductions", ())),
+        holiday=tuple(holiday_of(each) for each in raw.get("holiday", ())),
+        leave=leave.standing_of(raw["leave"]) if "leave" in raw else None,
     )
 
 
@@ -264,9 +277,8 @@ class SlipResult:
 
     `attachments`: for each order: order_id, reference, kind, deducted_pence, shortfall_pence (carried to the next payslip), by_hand,
     left_pence (still owed; None: no total). `deductions`: for each: deduction_id, reference, kind, taken_pence, left_pence, limited_by (why
-    less than its instalment was taken, or nothing). `lines` are what is printed, `charges` one entry for each charge of the input, in its
-    order: (its share, the penny that
-    summing moved), both pence.
+    less than its instalment was taken, or nothing). `leave`: the ledger with this slip (`leave.Outcome.as_json`). `lines` are what is
+    printed, `charges` one entry for each charge of the input, in its order: (its share, the penny that summing moved), both pence.
     """
 
     figures: Mapping[str, int]
@@ -286,6 +298,7 @@ class SlipResult:
     parameter_version: str
     attachments: tuple[Mapping[str, Any], ...] = ()
     deductions: tuple[Mapping[str, Any], ...] = ()
+    leave: Mapping[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -306,6 +319,7 @@ class SlipResult:
             "parameter_version": self.parameter_version,
             **({"attachments": [dict(each) for each in self.attachments]} if self.attachments else {}),
             **({"deductions": [dict(each) for each in self.deductions]} if self.deductions else {}),
+            **({"leave": dict(self.leave)} if self.leave is not None else {}),
         }
 
 
@@ -334,7 +348,10 @@ def _paye(
     trace: Trace | None,
 ) -> SlipResult:
     parameters = years.on(inp.payday_on)
-    lines = _engine_lines(inp) + _statutory_lines(inp, years)
+    off = _leave(inp, years, trace)
+    lines = (
+        _engine_lines(inp) + _statutory_lines(inp, years) + holiday_pay.engine_lines(() if off is None else off.paid)
+    )
     given = PayslipInput(
         parameters=parameters,
         frequency="weekly",
@@ -349,7 +366,7 @@ def _paye(
         holiday="rolled_up" if any(charge.holiday for charge in inp.charges) else "none",
         student_loan_plan=employee.student_loan_plan,
         postgrad_loan=employee.postgrad_loan,
-        pension=_pension(employee.pension, inp.charges),
+        pension=_pension(employee.pension, inp.charges, inp.holiday),
         birth_on=employee.birth_on,
         apprentice=employee.apprentice,
         director=None if employee.director is None else DirectorTerms(**employee.director),
@@ -378,9 +395,11 @@ def _paye(
     shown, shares = _shares(inp.charges, work_lines)
     if trace is not None and inp.statutory:
         _explain_statutory(inp, result, years, trace)
+    if trace is not None and off is not None:
+        _explain_leave(inp, result, off, trace)
     return SlipResult(
         figures=figures,
-        lines=shown + _statutory_shown(inp, result),
+        lines=shown + _statutory_shown(inp, result) + _holiday_shown(inp, result, off),
         shares=shares,
         tax_year=result.tax_year,
         tax_period=result.tax_period,
@@ -396,6 +415,7 @@ def _paye(
         parameter_version=result.parameter_version,
         attachments=_attached(inp, result) if result.gross_pence else (),
         deductions=recovered,
+        leave=None if off is None else off.as_json(),
     )
 
 
@@ -486,6 +506,10 @@ def _statutory_lines(inp: SlipInput, years: YearBook) -> tuple[PayLineInput, ...
     )
 
 
+def _is_statutory(inp: SlipInput, line: PayLineResult) -> bool:
+    return 0 <= line.sources[0] - len(inp.charges) < len(inp.statutory)
+
+
 def _statutory_of(inp: SlipInput, line: PayLineResult) -> list[StatutoryPay]:
     return [inp.statutory[i - len(inp.charges)] for i in line.sources]
 
@@ -494,7 +518,7 @@ def _statutory_shown(inp: SlipInput, result: PayslipResult) -> tuple[Mapping[str
     """The printed lines of statutory pay. `placement_id` is None: no client asked for it."""
     shown = []
     for line in result.pay_lines:
-        if line.sources[0] >= len(inp.charges):
+        if _is_statutory(inp, line):
             parts = _statutory_of(inp, line)
             shown.append(
                 {
@@ -519,9 +543,42 @@ def _explain_statutory(inp: SlipInput, result: PayslipResult, years: YearBook, t
     root = trace.pop()
     children = list(root.children)
     for index, line in enumerate(result.pay_lines):
-        if line.sources[0] >= len(inp.charges):
+        if _is_statutory(inp, line):
             children[index] = explained(_statutory_of(inp, line), years, children[index].label)
     trace.push(replace(root, children=tuple(children)))
+
+
+def _leave(inp: SlipInput, years: YearBook, trace: Trace | None) -> leave.Outcome | None:
+    """The slip's leave worked out; None where it has to do with none."""
+    if inp.leave is None:
+        return None
+    return leave.work(inp.leave, inp.charges, inp.holiday, years, inp.payday_on, explain=trace is not None)
+
+
+def _holiday_lines(
+    inp: SlipInput, result: PayslipResult, off: leave.Outcome
+) -> list[tuple[int, list[holiday_pay.PaidLeave]]]:
+    """(index of the pay line, what it pays) of each line of holiday pay."""
+    first = len(inp.charges) + len(inp.statutory)
+    return [
+        (index, [off.paid[i - first] for i in line.sources])
+        for index, line in enumerate(result.pay_lines)
+        if line.sources[0] >= first
+    ]
+
+
+def _holiday_shown(inp: SlipInput, result: PayslipResult, off: leave.Outcome | None) -> tuple[Mapping[str, Any], ...]:
+    return () if off is None else tuple(holiday_pay.shown(parts) for _, parts in _holiday_lines(inp, result, off))
+
+
+def _explain_leave(inp: SlipInput, result: PayslipResult, off: leave.Outcome, trace: Trace) -> None:
+    """Put how holiday pay was worked out under its lines, and what leave was earned beside them."""
+    root = trace.pop()
+    children = list(root.children)
+    for index, parts in _holiday_lines(inp, result, off):
+        children[index] = holiday_pay.explained(parts)
+    trace.push(replace(root, children=tuple(children)))
+    trace.aside.extend(off.nodes)
 
 
 def _supplied(inp: SlipInput, trace: Trace | None) -> SlipResult:
@@ -644,9 +701,11 @@ def _measure(charge: Charge) -> int:
     return int((charge.units or Decimal(0)).scaleb(4))
 
 
-def _pension(raw: Mapping[str, Any] | None, charges: Sequence[Charge]) -> PensionTerms | None:
-    """The terms. Nothing is sacrificed in a week without work: expenses are no pay, and statutory pay may not be lowered."""
+def _pension(
+    raw: Mapping[str, Any] | None, charges: Sequence[Charge], holiday: Sequence[HolidayPay] = ()
+) -> PensionTerms | None:
+    """The terms. Nothing is sacrificed in a week without work or paid leave: expenses are no pay, and statutory pay may not be lowered."""
     if raw is None:
         return None
-    earned = any(charge.kind != "expense" for charge in charges)
+    earned = bool(holiday) or any(charge.kind != "expense" for charge in charges)
     return PensionTerms(**(raw if earned else {**raw, "sacrifice_pence": 0}))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,7 +13,7 @@ from uuid import UUID
 from pay_calc.domain.decide import AWAITING, Agency, Closing, PaidCharge, PaidSlip, ToDate, Version, Worker
 from pay_calc.domain.profiles import Directorship, Profile
 from pay_calc.domain.slips import Charge, charge_of
-from pay_calc.store import standing, statutory
+from pay_calc.store import leave, standing, statutory
 from paybill_common.db import Tx
 from paybill_common.money import to_pence
 from paybill_contracts.invoicing import SelfBillIssued
@@ -293,6 +293,7 @@ async def load(tx: Tx, keys: Sequence[Key]) -> Facts:
     for key, weeks in (await statutory.open_weeks(tx, keys)).items():
         if key in workers:
             workers[key].statutory = tuple(weeks)
+    await leave.load(tx, workers)
     if any(agency.closing is not None for agency in agencies.values()):
         pending = await tx.execute(
             f"SELECT p.agency_id, p.worker_id FROM pay_run_worker p WHERE {_AMONG.format(t='p')} AND p.outcome IS NULL",  # noqa: S608
@@ -314,6 +315,7 @@ async def _load_versions(tx: Tx, params: dict[str, Any], workers: dict[Key, Work
         f"""
         SELECT v.agency_id, v.worker_id, v.timesheet_id, v.version, v.applied_no, v.week_ending, v.pay_basis, v.payee_id,
                v.payable_minutes, v.pay_gbp, v.lines <> CAST('[]' AS jsonb) AS payable,
+               v.pay_basis = 'paye' AND v.holiday_pay = 'accrued' AS accrues,
                CASE WHEN NOT c.blocks_pay THEN v.lines END AS lines, c.blocks_pay, c.reasons
         FROM timesheet_version v
         LEFT JOIN clearance c ON c.agency_id = v.agency_id AND c.timesheet_id = v.timesheet_id AND c.version = v.version
@@ -326,6 +328,8 @@ async def _load_versions(tx: Tx, params: dict[str, Any], workers: dict[Key, Work
         if worker is None:
             continue
         charges = () if row.lines is None else tuple(charge_of(raw) for raw in _json(row.lines))
+        if row.accrues:
+            charges = tuple(replace(charge, accrues=charge.kind == "time") for charge in charges)
         if row.blocks_pay is None:
             blocked: tuple[Any, ...] = AWAITING
         elif row.blocks_pay:
@@ -491,8 +495,8 @@ async def _load_history(tx: Tx, workers: dict[Key, Worker]) -> None:
 async def open_workers(
     tx: Tx, *, agency_id: UUID, payees: Sequence[UUID] | None = None, workers: Sequence[UUID] | None = None
 ) -> list[Key]:
-    """Workers of an agency with a version or statutory pay that is not settled; only those paid through `payees`, or among `workers`, when
-    given."""
+    """Workers of an agency with a version, statutory or holiday pay that is not settled; only those paid through `payees`, or among
+    `workers`, when given."""
     found = await tx.execute(
         """
         SELECT DISTINCT worker_id FROM timesheet_version
@@ -500,7 +504,8 @@ async def open_workers(
           AND (CAST(:payees AS uuid[]) IS NULL OR payee_id = ANY(CAST(:payees AS uuid[])))
           AND (CAST(:workers AS uuid[]) IS NULL OR worker_id = ANY(CAST(:workers AS uuid[])))
         UNION
-        SELECT worker_id FROM statutory_week
+        SELECT worker_id FROM (SELECT worker_id, agency_id, state FROM statutory_week
+                               UNION ALL SELECT worker_id, agency_id, state FROM holiday_week) AS w
         WHERE agency_id = :agency AND state = 'open' AND CAST(:payees AS uuid[]) IS NULL
           AND (CAST(:workers AS uuid[]) IS NULL OR worker_id = ANY(CAST(:workers AS uuid[])))
         ORDER BY worker_id

@@ -11,6 +11,7 @@ from uuid import UUID
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.pay_dates import banking_day_at_or_before, payday_of, period_to_of
 from pay_calc.store import facts, review, runs
+from pay_calc.usecases import leave
 from pay_calc.usecases.close_run import CONSUMER, differences
 from pay_calc.usecases.replay import load_json
 from pay_calc.usecases.statutory import held_of_period
@@ -30,6 +31,7 @@ FINDINGS = (
     "held",
     "late_or_corrected",
     "statutory_pay_held",
+    "holiday_pay_held",
     "parked_events",
 )
 
@@ -141,6 +143,9 @@ async def _look(tx: Tx, agency_id: UUID, found: Preview) -> None:
     for worker_id, week, codes in await held_of_period(tx, agency_id=agency_id, period_to=found.period_to):
         detail = f"{week.kind} of the week ending {week.week_ending}: {', '.join(_words(code) for code in codes)}"
         found.findings["statutory_pay_held"].add(Item(worker_id, None, None, None, codes[0], detail, 0, Decimal(0)))
+    for worker_id, pay, codes in await leave.held_of_period(tx, agency_id=agency_id, period_to=found.period_to):
+        detail = f"leave of the week ending {pay.week_ending}: {', '.join(_words(code) for code in codes)}"
+        found.findings["holiday_pay_held"].add(Item(worker_id, None, None, None, codes[0], detail, 0, Decimal(0)))
     workers = await review.workers(tx, agency_id=agency_id, period_to=found.period_to)
     parked = await facts.parked_keys(tx, consumer=CONSUMER, keys=[str(worker) for worker in workers])
     for key in sorted(parked):

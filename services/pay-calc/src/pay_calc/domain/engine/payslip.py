@@ -162,6 +162,8 @@ class PayslipInput:
     """Pay that was due before State Pension age and comes late still bears employee National Insurance."""
 
 
+BASIC_PAY = frozenset({"basic", "holiday_taken"})
+"""Elements that are basic pay of a certified pension scheme: holiday is, premiums are not. Source: DWP, certification guidance."""
 STATUTORY_FAMILY_PAY = frozenset({"SMP", "SAP", "SPP", "SHPP", "SPBP", "SNCP"})
 """Elements (in any case) of pay lines that no order may take: attachable earnings are without statutory family pay, with sick pay."""
 
@@ -334,7 +336,7 @@ def pay_lines_of(
             expenses += amount
         else:
             pay += amount
-            if element == "basic":
+            if element in BASIC_PAY:
                 basic_pay += amount
             for i, share in zip(members, shares, strict=True):
                 if lines[i].holiday_counts:
