@@ -52,7 +52,7 @@ async def store_leave(
 ) -> None:
     """Store leave under its worker's lock. Raises RecordOfAnotherWorker, ExternalIdTaken, Overlaps, AlreadyPaid, EngineError (more than
     the balance and not granted in advance; no rate to pay it by)."""
-    known = await _lock(tx, agency_id, record_id, worker_id, values)
+    await _lock(tx, agency_id, record_id, worker_id, values)
     paid = await _paid_days(tx, agency_id, record_id)
     days: Days = () if values["cancelled"] else values["days"]
     lost = sorted(set(paid.items()) - set(days))
@@ -62,7 +62,7 @@ async def store_leave(
     if fresh:
         await _no_overlap(tx, agency_id, worker_id, record_id, fresh)
         await _covered(tx, agency_id, worker_id, record_id, fresh, in_advance=values["in_advance"])
-    await _write(tx, agency_id, record_id, worker_id, values, known, fresh, by)
+    await _write(tx, agency_id, record_id, worker_id, values, fresh, by)
 
 
 async def store_payment_in_lieu(
@@ -70,13 +70,13 @@ async def store_payment_in_lieu(
 ) -> None:
     """Store that a worker's leave left is paid on leaving. A second payment is refused, unless leave was earned since the first. Raises
     RecordOfAnotherWorker, ExternalIdTaken, AlreadyPaidInLieu, AfterLeaving, AlreadyPaid, EngineError."""
-    known = await _lock(tx, agency_id, record_id, worker_id, values)
+    await _lock(tx, agency_id, record_id, worker_id, values)
     if await _paid_days(tx, agency_id, record_id):
         raise AlreadyPaid(f"payment {record_id} is on a finalised payslip")
     days: Days = () if values["cancelled"] else values["days"]
     if days:
         await _one_payment(tx, agency_id, worker_id, record_id, values["last_on"])
-    await _write(tx, agency_id, record_id, worker_id, values, known, days, by)
+    await _write(tx, agency_id, record_id, worker_id, values, days, by)
 
 
 async def _one_payment(tx: Tx, agency_id: UUID, worker_id: UUID, record_id: UUID, left_on: date) -> None:
@@ -101,7 +101,7 @@ async def _one_payment(tx: Tx, agency_id: UUID, worker_id: UUID, record_id: UUID
         raise AfterLeaving(f"leave is booked for {late[0]}, after {left_on}: cancel it first")
 
 
-async def _lock(tx: Tx, agency_id: UUID, record_id: UUID, worker_id: UUID, values: Mapping[str, Any]) -> Any | None:
+async def _lock(tx: Tx, agency_id: UUID, record_id: UUID, worker_id: UUID, values: Mapping[str, Any]) -> None:
     await facts.share_agencies(tx, [agency_id])
     await facts.lock_workers(tx, [(agency_id, worker_id)])
     known = await leave.record(tx, agency_id=agency_id, record_id=record_id)
@@ -113,7 +113,6 @@ async def _lock(tx: Tx, agency_id: UUID, record_id: UUID, worker_id: UUID, value
         holder = await leave.holder_of(tx, agency_id=agency_id, external_id=values["external_id"])
         if holder not in (None, record_id):
             raise ExternalIdTaken(f"external_id {values['external_id']} already names {holder}")
-    return known
 
 
 async def _write(
@@ -122,15 +121,11 @@ async def _write(
     record_id: UUID,
     worker_id: UUID,
     values: Mapping[str, Any],
-    known: Any | None,
     days: Days,
     by: str,
 ) -> None:
-    """Store the record, and its open days unless there is nothing to pay them by."""
-    if known is None or values["days"]:
-        await leave.upsert_record(
-            tx, agency_id=agency_id, record_id=record_id, worker_id=worker_id, values=values, by=by
-        )
+    """Store the record and its open days, and work the drafts again. Raises EngineError where there is nothing to pay the days by."""
+    await leave.upsert_record(tx, agency_id=agency_id, record_id=record_id, worker_id=worker_id, values=values, by=by)
     await leave.replace_open(tx, agency_id=agency_id, worker_id=worker_id, record_id=record_id, days=days)
     if days:
         row = await leave.record(tx, agency_id=agency_id, record_id=record_id)
