@@ -75,6 +75,12 @@ class PayFigures(WorkerKeyed):
     """Part of gross: statutory sick and family pay, which no charge line carries. From minor version 1."""
     cis: CisDeduction | None = None
     """Of a CIS subcontractor. From minor version 2."""
+    holiday_taken_pay_gbp: Gbp = _NOTHING
+    """Part of gross: pay for leave taken, and for leave left on leaving, which no charge line carries. From minor version 2."""
+    leave_earned_minutes: Minutes | None = None
+    """What the worker's leave ledger has earned, this payslip in it; None: no leave is accrued. From minor version 2."""
+    leave_taken_minutes: Minutes | None = None
+    """What of it is used up. From minor version 2."""
 
     def subject(self) -> str:
         return str(self.payslip_id)

@@ -70,13 +70,16 @@ def test_the_week_has_the_promised_shape(folder: Path, plan: Plan) -> None:
 
 @pytest.mark.parametrize("count", [120, 3_000])
 def test_each_agency_pays_somebody_of_every_case(tmp_path: Path, count: int) -> None:
-    """A director, salary sacrifice, sick pay, orders, an advance, S, C and K codes, a pension, a loan: all on PAYE, all with hours."""
+    """A director, salary sacrifice, sick pay, orders, an advance, S, C and K codes, a pension, a loan: all on PAYE, all with hours;
+    where holiday is accrued, leave."""
     plan = generate(tmp_path, timesheets=count)
     for agency in plan.agencies:
         workers = {line["Worker ref"]: line for line in lines(tmp_path / f"{agency.slug}-workers.csv")}
         of = {line["Worker ref"]: line for line in lines(tmp_path / f"{agency.slug}-placements.csv")}
         cases = {name: workers[reference] for name, reference in agency.cases.items()}
-        assert len({line["Worker ref"] for line in cases.values()}) == len(cases) == 10
+        accrues = agency.slug == "healthcare"
+        assert len({line["Worker ref"] for line in cases.values()}) == len(cases) == 10 + accrues
+        assert {line["Holiday pay"] for line in of.values()} == {"accrued" if accrues else "rolled_up", "none"}
         assert {of[line["Worker ref"]]["Pay basis"] for line in cases.values()} == {"paye"}
         assert cases["director"]["Director"] == "standard"
         assert (cases["salary sacrifice"]["Pension"], cases["salary sacrifice"]["Salary sacrifice"]) == (
@@ -91,6 +94,12 @@ def test_each_agency_pays_somebody_of_every_case(tmp_path: Path, count: int) -> 
         assert recorded["attachment-orders", agency.cases["child maintenance"]]["kind"] == "DEO"
         assert recorded["attachment-orders", agency.cases["council tax"]]["kind"] == "CTAEO"
         assert recorded["net-deductions", agency.cases["advance"]]["kind"] == "advance"
+        if accrues:
+            leave = recorded["holiday-leaves", agency.cases["leave"]]
+            assert (leave["days"][0]["minutes"], recorded["holiday-entries", agency.cases["leave"]]["minutes"]) == (
+                480,
+                1440,
+            )
         absent = {line["Placement ref"] for line in of.values() if line["Worker ref"] == agency.cases["sick pay"]}
         formats = {"industrial": "%d/%m/%Y", "healthcare": "%Y-%m-%d", "construction": "%d %B %Y"}
         worked = [

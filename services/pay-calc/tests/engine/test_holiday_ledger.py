@@ -56,6 +56,10 @@ class TestLedger:
             holiday_ledger.accrue_period(P26, DAY, -1)
         assert refused.value.code == "negative_hours"
 
+    def test_a_correction_of_what_was_earned_is_nothing_taken(self) -> None:
+        entries = [LeaveEntry(DAY, "accrued", 300, 2896800), LeaveEntry(DAY, "accrued", -60, -724200)]
+        assert holiday_ledger.balance(entries) == holiday_ledger.LeaveBalance(240, 0, 240, 217)
+
     def test_taking_leave(self) -> None:
         entries = [LeaveEntry(DAY, "accrued", 600, 6000000)]
         taken = holiday_ledger.take(entries, DAY, 480, "request 4")

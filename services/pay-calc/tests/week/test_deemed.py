@@ -62,6 +62,20 @@ async def test_tax_and_national_insurance_come_off_the_fee_and_the_agency_bears_
     )  # fmt: skip
 
 
+async def test_the_employers_month_has_it_and_no_allowance_covers_it(world: Any) -> None:
+    """The Employment Allowance takes the 86.46 of the employee, never the 135.60 of the deemed payment."""
+    paid = world.sheet(new_id(), ("basic", 2400, "15.00"))
+    await world.profile(paid.worker_id)
+    await world.tell(paid.approved(), paid.cleared())
+    deemed = await _inside(world, ("basic", 2400, "25.00"))
+    await world.tell(world.cut_off(paid, deemed))
+    await world.close()
+    told = await world.send("PUT", "employer-years/2026-27", {"employment_allowance": True})
+    [month] = told["months"]
+    assert (month["payslips"], month["tax_gbp"], month["pay_bill_gbp"]) == (2, "286.00", "1672.42")
+    assert (month["employer_nic_gbp"], month["employment_allowance_gbp"]) == ("222.06", "86.46")
+
+
 async def test_an_employee_is_no_off_payroll_worker_on_the_submission(world: Any) -> None:
     paid = world.sheet(new_id(), ("basic", 2400, "15.00"))
     await world.profile(paid.worker_id)

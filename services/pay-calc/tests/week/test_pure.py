@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pay_calc.domain import bacs, fps
+from pay_calc.domain import bacs, fps, leave
 from pay_calc.domain.decide import Agency, Closing, PaidCharge, PaidSlip, Slip, Version, Worker, decide
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.engine.parameters import tax_year_of
@@ -27,6 +28,7 @@ from pay_calc.domain.profiles import (
 )
 from pay_calc.domain.shares import largest_remainder
 from pay_calc.domain.slips import Charge, Employee, SlipInput, calculate, input_of, reversal_of
+from pay_calc.domain.statutory import StatutoryPay
 from pay_calc.rates import minimum_wage_book, year_book
 
 WEEK = date(2026, 4, 5)
@@ -436,3 +438,50 @@ class TestSubmission:
     def test_no_cell_is_a_formula(self) -> None:
         assert fps.safe_cell("=1+1") == "'=1+1"
         assert fps.safe_cell("-12.50") == "-12.50"
+
+
+class TestLeave:
+    """What one payslip does to the leave ledger, without a database."""
+
+    def _charge(self, minutes: int, week: date) -> Any:
+        return charge(minutes, week_ending=week, accrues=True)
+
+    def _work(self, worked: dict[date, int], *charges: Any) -> leave.Outcome:
+        before = leave.Standing(0, 0, 0, worked)
+        return leave.work(before, charges, (), year_book(), date(2026, 4, 17))
+
+    @given(st.lists(st.integers(0, 4000), min_size=1, max_size=5))
+    def test_a_weeks_hours_earn_the_same_in_one_payslip_or_in_several(self, parts: list[int]) -> None:
+        week, known, minutes, exact = date(2026, 4, 12), 0, 0, 0
+        for part in parts:
+            outcome = self._work({week: known}, self._charge(part, week))
+            known, minutes, exact = known + part, minutes + outcome.earned_minutes, exact + outcome.exact
+        whole = self._work({}, self._charge(sum(parts), week))
+        assert (minutes, exact) == (whole.earned_minutes, whole.exact)
+
+    def test_hours_taken_back_leave_nothing(self) -> None:
+        week = date(2026, 4, 12)
+        outcome = self._work({week: 2400}, self._charge(-2400, week))
+        assert [(entry.minutes, entry.exact, entry.worked_minutes) for entry in outcome.entries] == [
+            (-300, -2400 * 1207, -2400)
+        ]
+        with pytest.raises(EngineError, match="may not be negative"):
+            self._work({}, self._charge(-60, week))
+
+    def test_waiting_days_come_with_the_first_week_that_is_paid(self) -> None:
+        span = leave.Span(date(2026, 1, 15), date(2026, 1, 30), 0)
+        ledger = leave.Ledger(300, 0, 0, {date(2026, 1, 11): 2400}, {"sick": span}, empty=False)
+        paid = StatutoryPay("SSP", "sick", date(2026, 1, 25), (date(2026, 1, 20),), 40000, 1, 5)
+        found = leave.standing(ledger, (), (paid,), ())
+        assert found is not None
+        assert [(each.days, each.ends_on, each.minutes_of_weeks) for each in found.absences] == [
+            (11, date(2026, 1, 25), (2400,))
+        ]
+        counted = replace(ledger, absences={"sick": replace(span, days_counted=11)})
+        later = replace(paid, week_ending=date(2026, 2, 1), dates=(date(2026, 1, 26),))
+        again = leave.standing(counted, (), (later,), ())
+        assert again is not None
+        assert [each.days for each in again.absences] == [5]
+
+    def test_a_worker_without_accrued_holiday_has_no_leave(self) -> None:
+        assert leave.standing(leave.Ledger(), (charge(60),), (), ()) is None

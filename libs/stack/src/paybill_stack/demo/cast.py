@@ -39,6 +39,8 @@ class Agency:
     nights_in_ten: int
     weekends_in_ten: int
     cis: int = 0
+    holiday: str = "rolled_up"
+    """Holiday of workers on PAYE: `rolled_up`, or `accrued` and taken as leave."""
 
 
 AGENCIES = (
@@ -60,7 +62,7 @@ AGENCIES = (
             Job("Care assistant", 1290, 1420), Job("Senior carer", 1400, 1560),
             Job("Support worker", 1300, 1450), Job("Registered nurse", 1990, 2650),
         ),
-        4, 5,
+        4, 5, holiday="accrued",
     ),
     Agency(
         "construction", "STB", "Stonebeck Construction Example Ltd", 25, 14, 5, "%d %B %Y",
@@ -119,8 +121,8 @@ PENSIONS = {2: ("net pay", "5", "3"), 5: ("relief at source", "5", "3"), 8: ("ne
 
 @dataclass(frozen=True)
 class Case:
-    """Somebody of each agency whose pay is not everybody's. `tax_code` empty: as drawn. `sick`, `order`, `advance`: recorded in pay-calc
-    beside the profile."""
+    """Somebody of each agency whose pay is not everybody's. `tax_code` empty: as drawn. `sick`, `order`, `advance`, `leave`: recorded in
+    pay-calc beside the profile; leave only where it is accrued."""
 
     name: str
     tax_code: str = ""
@@ -131,6 +133,7 @@ class Case:
     sick: bool = False
     order: str = ""
     advance: bool = False
+    leave: bool = False
 
 
 CASES = (
@@ -140,11 +143,13 @@ CASES = (
     Case("child maintenance", order="DEO"),
     Case("council tax", order="CTAEO"),
     Case("advance", advance=True),
+    Case("leave", leave=True),
     Case("Scottish", tax_code="S1257L", loan_plan="4"),
     Case("Welsh", tax_code="C1257L"),
     Case("K code", tax_code="K215"),
     Case("pension", pension=("net pay", "5", "3")),
 )
+LEAVE_MINUTES, LEAVE_BROUGHT_MINUTES = 480, 1_440
 SICK_FROM, SICK_TO = date(2026, 3, 26), date(2026, 4, 1)
 
 MARKUP_PERCENT = (Decimal(28), Decimal(32), Decimal(35), Decimal(38), Decimal("42.5"))

@@ -26,6 +26,8 @@ from paybill_stack.demo.cast import (
     DEFAULT_SEED,
     DEFAULT_TIMESHEETS,
     LATE_SHIFTS,
+    LEAVE_BROUGHT_MINUTES,
+    LEAVE_MINUTES,
     LOAN_EVERY,
     LOAN_PLANS,
     LONG_SHIFTS,
@@ -155,6 +157,7 @@ class AgencyWeek:
     cards: dict[str, Card] = field(default_factory=dict)
     rate_changes: list[tuple[Card, date]] = field(default_factory=list)
     cases: list[tuple[Case, Worker]] = field(default_factory=list)
+    leaves: dict[str, date] = field(default_factory=dict)
 
 
 @dataclass
@@ -282,6 +285,8 @@ def _cases(week: AgencyWeek) -> None:
         and week.placements[of[worker.number][0]].last_on is None
     ]
     for case in CASES:
+        if case.leave and week.agency.holiday != "accrued":
+            continue
         fits = [worker for worker in free if not case.sick or _shifts_after(week.placements[of[worker.number][0]])]
         if case.sacrifice:
             fits.sort(key=lambda worker: (-week.placements[of[worker.number][0]].card.pay_rate, worker.number))
@@ -302,6 +307,9 @@ def _cases(week: AgencyWeek) -> None:
             director_since=case.director_since,
         )
         shifts = _shifts_after(placement) if case.sick else placement.shifts
+        if case.leave:
+            week.leaves[worker.reference] = shifts[-1].on
+            shifts = shifts[:-1]
         week.placements[index] = replace(placement, worker=changed, shifts=shifts)
         week.workers[week.workers.index(worker)] = changed
         week.cases.append((case, changed))
@@ -542,11 +550,11 @@ def _plan(week: AgencyWeek, chance: Random, position: int) -> AgencyPlan:
         rate_changes=sorted({card.client.reference for card, _ in week.rate_changes}),
         consultants=sorted({placement.consultant for placement in week.placements}),
         cases={case.name: worker.reference for case, worker in week.cases},
-        pay_records=[record for case, worker in week.cases for record in _pay_records(case, worker)],
+        pay_records=[record for case, worker in week.cases for record in _pay_records(case, worker, week.leaves)],
     )
 
 
-def _pay_records(case: Case, worker: Worker) -> Iterable[dict[str, Any]]:
+def _pay_records(case: Case, worker: Worker, leaves: Mapping[str, date]) -> Iterable[dict[str, Any]]:
     """What pay-calc is told of a case beside the profile: the door, the worker and the body."""
     if case.sick:
         body: dict[str, Any] = {
@@ -571,6 +579,17 @@ def _pay_records(case: Case, worker: Worker) -> Iterable[dict[str, Any]]:
             "starts_on": "2026-03-27", "instalment_gbp": "25.00", "total_gbp": "100.00",
         }  # fmt: skip
         yield {"door": "net-deductions", "worker": worker.reference, "body": body}
+    if case.leave:
+        body = {
+            "kind": "carried_in", "on": "2026-03-29", "minutes": LEAVE_BROUGHT_MINUTES, "reason": "Payroll records to 29 March 2026",
+        }  # fmt: skip
+        yield {"door": "holiday-entries", "worker": worker.reference, "body": body}
+        body = {
+            "days": [{"on": leaves[worker.reference].isoformat(), "minutes": LEAVE_MINUTES}], "decided_by": "Branch manager",
+            "decided_on": "2026-03-20", "evidence_ref": f"Request {worker.reference}", "contract_week_gbp": "540.00",
+            "contract_week_minutes": 2400, "contract_ref": f"Contract {worker.reference}",
+        }  # fmt: skip
+        yield {"door": "holiday-leaves", "worker": worker.reference, "body": body}
 
 
 def _share(count: int, per_mille: int) -> int:
@@ -602,7 +621,11 @@ def _write_agency(folder: Path, week: AgencyWeek, plan: AgencyPlan) -> None:
         _WORKER_HEADER,
         [_worker_line(worker, day, seen=True) for worker in week.workers if worker.reference in late],
     )
-    _write(folder / f"{slug}-placements.csv", _PLACEMENT_HEADER, [_placement_line(p, day) for p in week.placements])
+    _write(
+        folder / f"{slug}-placements.csv",
+        _PLACEMENT_HEADER,
+        [_placement_line(p, day, week.agency.holiday) for p in week.placements],
+    )
     if week.cards:
         rates = [_rate_line(card, date(2025, 9, 1), day) for card in week.cards.values()]
         _write(folder / f"{slug}-rates.csv", _RATES_HEADER, rates)
@@ -695,7 +718,7 @@ def _worker_line(worker: Worker, day: Callable[[date], str], *, seen: bool = Fal
     ]  # fmt: skip
 
 
-def _placement_line(placement: Placement, day: Callable[[date], str]) -> list[object]:
+def _placement_line(placement: Placement, day: Callable[[date], str], holiday: str) -> list[object]:
     client, payee = placement.client, placement.payee
     consultant = placement.consultant.rpartition("-K")[2]
     own = [] if placement.card.reference else _rates(placement.card)
@@ -705,7 +728,7 @@ def _placement_line(placement: Placement, day: Callable[[date], str]) -> list[ob
         f"Consultant {consultant} Testcase", placement.branch, day(placement.starts_on),
         day(placement.last_on) if placement.last_on else "", placement.pay_basis,
         payee.reference if payee else "", payee.name if payee else "",
-        "rolled_up" if placement.pay_basis == "paye" else "none", payee.sds if payee else "",
+        holiday if placement.pay_basis == "paye" else "none", payee.sds if payee else "",
         f"PO-{client.number:04}-{placement.site + 1}" if client.po_required or client.number % 5 == 0 else "",
         placement.card.reference, *own,
     ]  # fmt: skip

@@ -138,7 +138,7 @@ async def _work(runs: Sequence[AgencyRun], stages: Stages, quiet: Quiet) -> dict
         await _all(runs, lambda one: one.set_up())
     with stages.stage("import_records", "importing clients, workers, placements") as stage:
         await _all(runs, lambda one: one.import_records(stage))
-    with stages.stage("pay_records", "sickness, attachment orders, advances") as stage:
+    with stages.stage("pay_records", "sickness, attachment orders, advances, leave") as stage:
         await _all(runs, lambda one: one.record_pay_facts(stage))
     with stages.stage("import_hours", "importing hours") as stage:
         broken = [found for found in await _all(runs, lambda one: one.import_hours(stage)) if found is not None]

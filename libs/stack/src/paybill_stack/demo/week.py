@@ -103,7 +103,7 @@ class AgencyRun:
             await self.take(Kind.RATES, "rates-change", stage)
 
     async def record_pay_facts(self, stage: Stage) -> None:
-        """Sickness, attachment orders and advances, each by its own door of pay-calc."""
+        """Sickness, attachment orders, advances and leave, each by its own door of pay-calc: leave brought in before leave taken."""
         records = self.plan["pay_records"]
         stage.expect(len(records))
 
@@ -114,11 +114,12 @@ class AgencyRun:
             await self.client.put("pay-calc", self.path(f"{record['door']}/{record_id}"), body)
             stage.advance()
 
-        await self._each(records, one)
+        brought = [record for record in records if record["door"] == "holiday-entries"]
+        await self._each(brought, one)
+        await self._each([record for record in records if record not in brought], one)
 
     async def check_pay_facts(self) -> None:
         """Each of them is on its worker's final payslip. Raises DemoFailed when one is not."""
-        shown = {"absences": "lines", "attachment-orders": "attachments", "net-deductions": "deductions"}
         for record in self.plan["pay_records"]:
             worker_id = imported_id("worker", self.agency_id, record["worker"])
             found = await self.client.pages(
@@ -129,10 +130,7 @@ class AgencyRun:
                 for slip in found
                 if slip["state"] == "finalised"
             ]
-            parts = [part for slip in slips for part in slip[shown[record["door"]]]]
-            if record["door"] == "absences":
-                parts = [line for line in parts if line["element"] == "SSP"]
-            if not parts:
+            if not any(_shows(slip, record) for slip in slips):
                 raise DemoFailed(f"no final payslip of {record['worker']} shows what {record['door']} recorded")
 
     async def import_hours(self, stage: Stage) -> Outcome | None:
@@ -452,3 +450,15 @@ async def press_approve(browser: httpx.AsyncClient, link: str) -> None:
     answer = await browser.post(str(httpx.URL(link).join(form.action)), data=fields)
     if answer.is_error:
         raise DemoFailed(f"the approval page answered {answer.status_code}: {answer.text[:300]}")
+
+
+def _shows(slip: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
+    """Whether a payslip shows what one of pay-calc's doors recorded."""
+    door, elements = record["door"], {line["element"] for line in slip["lines"]}
+    if door == "absences":
+        return "SSP" in elements
+    if door == "holiday-leaves":
+        return "holiday_taken" in elements and slip["leave"]["taken_minutes"] > 0
+    if door == "holiday-entries":
+        return bool(slip["leave"] and slip["leave"]["earned_minutes"] >= record["body"]["minutes"])
+    return bool(slip["attachments" if door == "attachment-orders" else "deductions"])

@@ -365,7 +365,7 @@ async def submission(
     """The facts of the Full Payment Submission, one row a payslip."""
     row = await _row(tx, agency_id, pay_run_id)
     text = await fps_csv(tx, agency_id=agency_id, pay_run_id=pay_run_id)
-    return _download(text, f"fps-{row.payday_on}.csv", CSV_TYPE)
+    return download(text, f"fps-{row.payday_on}.csv", CSV_TYPE)
 
 
 @own_transactions.get(
@@ -476,7 +476,8 @@ async def _make_zip(request: Request, agency_id: UUID, run: Any, path: Path) -> 
     await asyncio.to_thread(write_zip, path, pages(), processes=processes)
 
 
-def _download(text: str, name: str, media_type: str) -> Response:
+def download(text: str, name: str, media_type: str) -> Response:
+    """Text as a file to keep."""
     return Response(text, media_type=media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 

@@ -55,8 +55,8 @@ class HeldOut(BaseModel):
 
 
 class LineOut(BaseModel):
-    """One printed line: units of a placement, element and rate, rounded once. `correction`: takes back what was paid. Statutory pay has no
-    placement."""
+    """One printed line: units of a placement, element and rate, rounded once. `correction`: takes back what was paid. Statutory and
+    holiday pay have no placement."""
 
     placement_id: UUID | None
     placement: str | None
@@ -114,6 +114,17 @@ class PensionAssessmentOut(BaseModel):
     words: str
 
 
+class LeaveBalanceOut(BaseModel):
+    """The worker's accrued leave with this payslip, minutes; `left_exact_minutes` without the rounding of each week. `not_accrued`: record
+    ids of absences whose leave has no average to be worked out from."""
+
+    earned_minutes: int
+    taken_minutes: int
+    left_minutes: int
+    left_exact_minutes: int
+    not_accrued: list[UUID]
+
+
 class PayslipOut(BaseModel):
     """A worker's pay for one period, basis and payee. `figures` in pounds; gross there is before expenses, as printed."""
 
@@ -156,6 +167,7 @@ class PayslipDetail(PayslipOut):
     attachments: list[AttachmentOut]
     deductions: list[DeductedOut]
     pension_assessment: PensionAssessmentOut | None
+    leave: LeaveBalanceOut | None
     year_to_date: dict[str, Any] | None
     engine_version: str | None
     parameter_version: str | None
@@ -286,6 +298,7 @@ async def get_payslip(
         deductions=[DeductedOut(**_in_pounds(each)) for each in result.get("deductions", [])],
         attachments=[AttachmentOut(**_in_pounds(each)) for each in result.get("attachments", [])],
         pension_assessment=result.get("pension_assessment"),
+        leave=_leave(result.get("leave")),
         year_to_date=None if to_date is None else _year(to_date),
         engine_version=result.get("engine_version"),
         parameter_version=result.get("parameter_version"),
@@ -409,6 +422,15 @@ def _line(line: dict[str, Any], placements: dict[UUID, str]) -> LineOut:
         pay_rate=Decimal(line["pay_rate"]),
         amount_gbp=_pounds(line["amount_pence"]),
         correction=line["correction"],
+    )
+
+
+def _leave(leave: dict[str, Any] | None) -> LeaveBalanceOut | None:
+    if leave is None:
+        return None
+    names = ("earned_minutes", "taken_minutes", "left_minutes", "left_exact_minutes")
+    return LeaveBalanceOut(
+        **{name: leave[name] for name in names}, not_accrued=[each["record_id"] for each in leave["not_accrued"]]
     )
 
 

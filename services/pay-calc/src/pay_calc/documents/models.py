@@ -115,8 +115,8 @@ class Payslip:
     ``tax_basis`` is ``Cumulative`` or ``Week 1/Month 1``; ``tax_period`` reads ``Week 2``; ``hours_minutes`` is the time
     that the pay varies with (section 8(2)(e)), None only where pay does not vary by time. ``net_additions`` are paid on
     top without tax or National Insurance (receipted expenses). ``change_reason`` is one plain sentence on why the net
-    differs from the last payslip. ``taxed_benefits`` are payrolled benefits: in the taxable pay, not in gross or net.
-    ``year_to_date`` and ``employer_costs`` print in the order given.
+    differs from the last payslip. ``taxed_benefits`` are payrolled benefits: in the taxable pay, not in gross or net; ``leave`` is one line
+    on accrued holiday. ``year_to_date`` and ``employer_costs`` print in the order given.
     """
 
     employer: Employer
@@ -145,6 +145,7 @@ class Payslip:
     year_to_date: tuple[Amount, ...] = ()
     change_reason: str | None = None
     taxed_benefits: tuple[Amount, ...] = ()
+    leave: str | None = None
     messages: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

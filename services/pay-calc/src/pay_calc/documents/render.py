@@ -66,6 +66,7 @@ def _view(payslip: Payslip) -> Json:
             *([("PAYE reference", employer.paye_reference)] if employer.paye_reference else []),
         ],
         "change_reason": payslip.change_reason,
+        "leave": payslip.leave,
         "messages": list(payslip.messages),
         "assignments": _assignments(payslip.payments),
         "hours": "" if hours is None else pdf.hours_clock(hours),

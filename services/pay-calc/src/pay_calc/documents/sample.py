@@ -91,6 +91,7 @@ def payslip(serial: int = 17) -> Payslip:
             Amount(name="Student loan", amount_gbp=Decimal("14.00")),
             Amount(name="Pension", amount_gbp=Decimal("50.08")),
         ),
+        leave="Holiday: earned 12:00 h, taken 7:30 h, left 4:30 h",
         change_reason="You were paid 4:30 overtime and a second placement; tax and National Insurance rose with your pay.",
     )
 

@@ -12,9 +12,12 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from pay_calc.domain.holiday_pay import WORDS
 from pay_calc.domain.slips import BENEFITS, SlipInput
 
 CAUSES_MAX = 3
+_BESIDE = frozenset({"statutory", "holiday"})
+"""Kinds of lines that are no work."""
 _PREMIUMS = {
     "overtime": "overtime",
     "weekend": "weekend work",
@@ -75,7 +78,7 @@ def change_reason(before: Side | None, now: Side) -> str | None:
 def _own(side: Side) -> Iterator[Mapping[str, Any]]:
     """Lines of work in the payslip's own week that are no correction."""
     for line in side.lines:
-        if not line["correction"] and line["kind"] != "statutory" and _in_period(side, line):
+        if not line["correction"] and line["kind"] not in _BESIDE and _in_period(side, line):
             yield line
 
 
@@ -128,7 +131,7 @@ def _by_rate(side: Side) -> dict[tuple[str, str, str], list[Mapping[str, Any]]]:
     """The one line of each placement, element and rate code; where a week had two rates, neither is told."""
     found: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
     for line in _own(side):
-        if line["kind"] not in ("expense", "statutory"):
+        if line["kind"] != "expense":
             found.setdefault((line["placement_id"], line["element"], line["rate_code"]), []).append(line)
     return {key: lines for key, lines in sorted(found.items()) if len(lines) == 1}
 
@@ -155,6 +158,9 @@ def _extras(before: Side, now: Side) -> Iterator[_Cause]:
             for side in (before, now)
         )
         yield from _came_or_went(f"statutory pay ({element})", was, is_)
+    for element, name in WORDS.items():
+        was, is_ = (_amount([line for line in side.lines if line["element"] == element]) for side in (before, now))
+        yield from _came_or_went(f"{name[:1].lower()}{name[1:]}", was, is_)
     yield from _came_or_went("expenses", before.figure("expenses_pence"), now.figure("expenses_pence"))
 
 
@@ -190,7 +196,7 @@ def _weeks_apart(side: Side) -> dict[date, tuple[int, bool]]:
     found: dict[date, tuple[int, bool]] = {}
     for line in side.lines:
         week = date.fromisoformat(line["week_ending"])
-        if line["correction"] or (line["kind"] != "statutory" and not _in_period(side, line)):
+        if line["correction"] or (line["kind"] not in _BESIDE and not _in_period(side, line)):
             amount, corrected = found.get(week, (0, False))
             found[week] = (amount + line["amount_pence"], corrected or line["correction"])
     return {week: found[week] for week in sorted(found) if found[week][0]}

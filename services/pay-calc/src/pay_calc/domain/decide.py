@@ -18,7 +18,9 @@ from pay_calc.domain.engine.calendar import tax_week
 from pay_calc.domain.engine.directors import weeks_from_appointment
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.engine.nic import letter_by_age
+from pay_calc.domain.holiday_pay import HolidayPay
 from pay_calc.domain.late_weeks import Charged, LateWeek, Terms, late_week, weeks_apart
+from pay_calc.domain.leave import Ledger, standing
 from pay_calc.domain.pay_dates import DAY, WEEK, payday_of, period_to_of
 from pay_calc.domain.pension_records import NO_RECORD, PensionRecord, standing_json
 from pay_calc.domain.profile_terms import benefits_due, in_first_year
@@ -28,6 +30,7 @@ from pay_calc.domain.standing import Attachment, Deduction, Order, Recovery
 from pay_calc.domain.statutory import StatutoryPay
 from pay_calc.domain.subcontractors import Subcontractor
 
+NO_LEAVE = Ledger()
 Reason = Mapping[str, Any]
 """`code`, and where known `blocks`, `requirement`, `subject_id`, `expires_at`: as on the wire."""
 
@@ -154,8 +157,9 @@ class Worker:
     """Finalised payslips; read for directors only."""
     charged: tuple[Charged, ...] = ()
     """What they charged on each earnings period; read for workers with a late week whose agency pays those for their usual payday."""
-    statutory: tuple[StatutoryPay, ...] = ()
-    """Weeks of statutory pay that no finalised payslip has paid."""
+    statutory: tuple[StatutoryPay | HolidayPay, ...] = ()
+    """Weeks of statutory and of holiday pay that no finalised payslip has paid."""
+    leave: Ledger = NO_LEAVE
     deductions: tuple[Deduction, ...] = ()
     orders: tuple[Order, ...] = ()
     """Attachment orders, ended ones too."""
@@ -165,8 +169,8 @@ class Worker:
 
 @dataclass(slots=True)
 class Slip:
-    """A payslip or self-bill to be: `inp` and `result` None when everything in it is held. `statutory` is paid beside the timesheets,
-    `statutory_held` waits."""
+    """A payslip or self-bill to be: `inp` and `result` None when everything in it is held. `statutory`, holiday pay in it, is paid beside
+    the timesheets, `statutory_held` waits."""
 
     period_to: date
     pay_basis: str
@@ -174,8 +178,8 @@ class Slip:
     payday_on: date
     paid: list[Version] = field(default_factory=list)
     held: list[tuple[Version, tuple[Reason, ...]]] = field(default_factory=list)
-    statutory: list[StatutoryPay] = field(default_factory=list)
-    statutory_held: list[tuple[StatutoryPay, tuple[Reason, ...]]] = field(default_factory=list)
+    statutory: list[StatutoryPay | HolidayPay] = field(default_factory=list)
+    statutory_held: list[tuple[StatutoryPay | HolidayPay, tuple[Reason, ...]]] = field(default_factory=list)
     inp: SlipInput | None = None
     result: SlipResult | None = None
 
@@ -198,8 +202,8 @@ def decide(worker: Worker, agency: Agency, calculate: Calculate, tax_year_of: Ca
     lacking = _lacking(worker)
     for week in sorted(worker.statutory, key=lambda each: (each.week_ending, each.dates, each.record_id)):
         slip = _slip(slips, agency, _first_open(week.week_ending, shut), "paye", None)
-        if lacking:
-            slip.statutory_held.append((week, lacking))
+        if waits := lacking or _no_rate(week):
+            slip.statutory_held.append((week, waits))
         else:
             slip.statutory.append(week)
     ordered = [slips[key] for key in sorted(slips)]
@@ -327,6 +331,11 @@ def _lacking_to_deem(worker: Worker) -> tuple[Reason, ...]:
     return tuple({"code": code, "subject_id": subject} for code in worker.profile.untaxable())
 
 
+def _no_rate(week: StatutoryPay | HolidayPay) -> tuple[Reason, ...]:
+    """Why a week's leave has no pay yet; its other reasons come with the calculation."""
+    return ({"code": week.rate.refused},) if isinstance(week, HolidayPay) and week.rate.refused else ()
+
+
 def _work(worker: Worker, agency: Agency, slip: Slip, calculate: Calculate, tax_year_of: Callable[[date], str]) -> None:
     """Calculate what is not held. What the engine refuses is held with its reason; a correction that exceeds the pay waits. Statutory pay
     never makes hours wait that can be paid without it, nor hours statutory pay."""
@@ -364,7 +373,7 @@ def _attempt(
     """Work the slip; None when that went well or there is nothing to pay, otherwise why not."""
     try:
         slip.inp = _input(worker, agency, slip, tax_year_of)
-        if not slip.inp.charges and not slip.inp.statutory:
+        if not slip.inp.charges and not slip.statutory:
             slip.inp = None
             return None
         slip.result = calculate(slip.inp)
@@ -407,6 +416,8 @@ def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[da
         employee = replace(
             _employee(bare, worker, agency, slip, tax_year_of), pension_standing=None, accommodation=None
         )
+    statutory = tuple(week for week in slip.statutory if isinstance(week, StatutoryPay))
+    holiday = tuple(week for week in slip.statutory if isinstance(week, HolidayPay))
     return SlipInput(
         pay_basis=slip.pay_basis,  # type: ignore[arg-type]  # the four bases of the contract
         payee_id=None if slip.payee_id is None else str(slip.payee_id),
@@ -417,7 +428,7 @@ def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[da
         employee=employee,
         levy_payer=agency.levy_payer and (slip.pay_basis == "paye" or deemed),
         attachments=attachments,
-        statutory=tuple(slip.statutory),
+        statutory=statutory,
         deductions=deductions,
         late=()
         if employee is None or slip.pay_basis != "paye"
@@ -425,6 +436,8 @@ def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[da
         subcontractor=worker.subcontractors.get(slip.payee_id)
         if slip.pay_basis == "cis" and slip.payee_id is not None
         else None,
+        holiday=holiday,
+        leave=None if employee is None else standing(worker.leave, charges, statutory, holiday),
     )
 
 

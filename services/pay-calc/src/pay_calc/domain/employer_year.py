@@ -34,7 +34,9 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Payday:
-    """Totals of final PAYE payslips of one payday, pence. `pay_bill`: earnings on which an employer can be liable (not letter X)."""
+    """Totals of final PAYE payslips and deemed direct payments of one payday, pence. `pay_bill`: earnings on which an employer can be
+    liable (not letter X). `deemed_employer_nic`: the part of employer NIC that is of deemed payments, which no Employment Allowance
+    covers (National Insurance Contributions Act 2014 s.2)."""
 
     payday_on: date
     payslips: int
@@ -45,6 +47,7 @@ class Payday:
     postgrad_loan_pence: int
     pay_bill_pence: int
     family_pay_pence: int = 0
+    deemed_employer_nic_pence: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,8 @@ def months(parameters: YearParameters, paydays: Sequence[Payday], settings: Sett
             name: sum(getattr(each, name) for each in paydays if tax_month(each.payday_on) == number)
             for name in _SUMMED
         }
-        nic, bill = nic + sums["employer_nic_pence"], bill + sums["pay_bill_pence"]
+        deemed = sum(each.deemed_employer_nic_pence for each in paydays if tax_month(each.payday_on) == number)
+        nic, bill = nic + sums["employer_nic_pence"] - deemed, bill + sums["pay_bill_pence"]
         allowance = 0
         if settings.employment_allowance:
             allowance = (

@@ -28,6 +28,7 @@ FIGURES = {
     "employer_pension": "Employer pension",
     "levy": "Apprenticeship levy",
     "cis": "CIS deduction",
+    "leave": "Leave earned",
 }
 """What a clerk may ask about, by the name that filters take."""
 _FIGURE_OF = {
@@ -36,6 +37,8 @@ _FIGURE_OF = {
     "pay.line": "pay",
     "pay.fixed": "pay",
     "pay.statutory": "pay",
+    "pay.holiday": "holiday",
+    "leave": "leave",
     "pay.sacrifice": "sacrifice",
     "pay.deduction": "deduction",
     "holiday": "holiday",
@@ -61,7 +64,11 @@ _SOURCES = {
     "pay.deduction": "Employment Rights Act 1996 s.13: the worker's written consent",
     "self_bill": "Approved timesheets and the placement's rate card; what the law takes of a payment to a supplier",
     "cis": "Finance Act 2004 ss.60 and 61; HMRC, CIS340",
+    "pay.holiday": "Working Time Regulations 1998 regs 14 and 16",
     "holiday": "Working Time Regulations 1998 reg. 16A",
+    "holiday.leave": "Working Time Regulations 1998 reg. 16; Employment Rights Act 1996 ss.221 to 224",
+    "holiday.total": "Final payslips of the weeks before the leave, or the contract",
+    "leave": "Working Time Regulations 1998 reg. 15B",
     "paye": "HMRC, Specification for PAYE tax table routines v24.0, section 4",
     "paye.free_pay": "HMRC, Specification for PAYE tax table routines v24.0, section 4.3.1",
     "paye.free_pay_period_1": "HMRC, Specification for PAYE tax table routines v24.0, section 4.3.1",

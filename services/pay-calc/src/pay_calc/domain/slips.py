@@ -13,6 +13,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Literal
 
+from pay_calc.domain import holiday_pay, leave
 from pay_calc.domain.engine import ENGINE_VERSION, cis
 from pay_calc.domain.engine.attachment_tables import AttachmentBook
 from pay_calc.domain.engine.deductions import payslip_with_recovery
@@ -33,6 +34,7 @@ from pay_calc.domain.engine.payslip import (
     pay_lines_of,
 )
 from pay_calc.domain.engine.trace import Node, Trace
+from pay_calc.domain.holiday_pay import HolidayPay, holiday_of
 from pay_calc.domain.late_weeks import LateWeek, late_week_of, parts_as_json
 from pay_calc.domain.pay_dates import DAY
 from pay_calc.domain.pension_records import assessed
@@ -76,6 +78,8 @@ class Charge:
     rounding_pence: int = 0
     deemed: bool = False
     """Of a limited company inside IR35: tax and National Insurance are taken of it, unless it is an expense."""
+    accrues: bool = False
+    """Hours that earn leave, on a placement whose holiday is accrued; in the JSON only where they do."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -98,6 +102,7 @@ class Charge:
             "reverses": self.reverses,
             "rounding_pence": self.rounding_pence,
             **({"deemed": True} if self.deemed else {}),
+            **({"accrues": True} if self.accrues else {}),
         }
 
 
@@ -128,6 +133,7 @@ def charge_of(raw: Mapping[str, Any]) -> Charge:
         reverses=raw["reverses"],
         rounding_pence=raw["rounding_pence"],
         deemed=raw.get("deemed", False),
+        accrues=raw.get("accrues", False),
     )
 
 
@@ -153,6 +159,7 @@ def reversal_of(paid: Charge, *, paid_pence: int, rounding_pence: int) -> Charge
         reverses=True,
         rounding_pence=-rounding_pence,
         deemed=paid.deemed,
+        accrues=paid.accrues,
     )
 
 
@@ -240,6 +247,8 @@ class SlipInput:
     """Weeks of earlier paydays among the charges, each an earnings period of its own; none where late weeks are part of this payday's."""
     subcontractor: Subcontractor | None = None
     """Of a CIS slip."""
+    holiday: tuple[HolidayPay, ...] = ()
+    leave: leave.Standing | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -256,6 +265,8 @@ class SlipInput:
             **({"deductions": [each.as_json() for each in self.deductions]} if self.deductions else {}),
             **({"late": [each.as_json() for each in self.late]} if self.late else {}),
             **({"subcontractor": self.subcontractor.as_json()} if self.subcontractor is not None else {}),
+            **({"holiday": [each.as_json() for each in self.holiday]} if self.holiday else {}),
+            **({"leave": self.leave.as_json()} if self.leave is not None else {}),
         }
 
 
@@ -275,6 +286,8 @@ def input_of(raw: Mapping[str, Any]) -> SlipInput:
         deductions=tuple(recovery_of(each) for each in raw.get("deductions", ())),
         late=tuple(late_week_of(each) for each in raw.get("late", ())),
         subcontractor=subcontractor_of(raw["subcontractor"]) if "subcontractor" in raw else None,
+        holiday=tuple(holiday_of(each) for each in raw.get("holiday", ())),
+        leave=leave.standing_of(raw["leave"]) if "leave" in raw else None,
     )
 
 
@@ -323,10 +336,10 @@ class SlipResult:
 
     `attachments`: for each order: order_id, reference, kind, deducted_pence, shortfall_pence (carried to the next payslip), by_hand,
     left_pence (still owed; None: no total). `deductions`: for each: deduction_id, reference, kind, taken_pence, left_pence, limited_by (why
-    less than its instalment was taken, or nothing). `lines` are what is printed, `charges` one entry for each charge of the input, in its
-    order: (its share, the penny that
-    summing moved), both pence. `nic_parts`: what each NI letter's figures to date move by, where there is more than one of them or of
-    periods; `late`: what of the figures is a late week's, by its `reference`, the end of its period.
+    less than its instalment was taken, or nothing). `leave`: the ledger with this slip (`leave.Outcome.as_json`). `lines` are what is
+    printed, `charges` one entry for each charge of the input, in its order: (its share, the penny that summing moved), both pence.
+    `nic_parts`: what each NI letter's figures to date move by, where there is more than one of them or of periods; `late`: what of the
+    figures is a late week's, by its `reference`, the end of its period.
     """
 
     figures: Mapping[str, int]
@@ -350,6 +363,7 @@ class SlipResult:
     late: tuple[Mapping[str, Any], ...] = ()
     pension_assessment: Mapping[str, Any] | None = None
     """The worker's category for automatic enrolment in this week, and what it asks of the employer."""
+    leave: Mapping[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -373,6 +387,7 @@ class SlipResult:
             **({"nic_parts": [dict(each) for each in self.nic_parts]} if self.nic_parts else {}),
             **({"late": [dict(each) for each in self.late]} if self.late else {}),
             **({} if self.pension_assessment is None else {"pension_assessment": dict(self.pension_assessment)}),
+            **({"leave": dict(self.leave)} if self.leave is not None else {}),
         }
 
 
@@ -401,7 +416,10 @@ def _paye(
     trace: Trace | None,
 ) -> SlipResult:
     parameters = years.on(inp.payday_on)
-    lines = _engine_lines(inp) + _statutory_lines(inp, years)
+    off = _leave(inp, years, trace)
+    lines = (
+        _engine_lines(inp) + _statutory_lines(inp, years) + holiday_pay.engine_lines(() if off is None else off.paid)
+    )
     given = PayslipInput(
         parameters=parameters,
         frequency="weekly",
@@ -416,7 +434,7 @@ def _paye(
         holiday="rolled_up" if any(charge.holiday for charge in inp.charges) else "none",
         student_loan_plan=employee.student_loan_plan,
         postgrad_loan=employee.postgrad_loan,
-        pension=_pension(employee.pension, inp.charges),
+        pension=_pension(employee.pension, inp.charges, inp.holiday),
         birth_on=employee.birth_on,
         apprentice=employee.apprentice,
         director=_director(employee.director),
@@ -456,9 +474,11 @@ def _paye(
         _explain_statutory(inp, result, years, trace)
     if trace is not None and employee.benefits is not None:
         explain_benefits(employee.benefits, trace)
+    if trace is not None and off is not None:
+        _explain_leave(inp, result, off, trace)
     return SlipResult(
         figures=figures,
-        lines=shown + _statutory_shown(inp, result),
+        lines=shown + _statutory_shown(inp, result) + _holiday_shown(inp, result, off),
         shares=shares,
         tax_year=result.tax_year,
         tax_period=result.tax_period,
@@ -477,6 +497,7 @@ def _paye(
         nic_parts=tuple(parts_as_json(result.nic_parts)) if result.gross_pence else (),
         late=tuple(asdict(each) for each in result.late) if result.gross_pence else (),
         pension_assessment=_assessed(inp, employee, result, parameters),
+        leave=None if off is None else off.as_json(),
     )
 
 
@@ -591,6 +612,10 @@ def _statutory_lines(inp: SlipInput, years: YearBook) -> tuple[PayLineInput, ...
     )
 
 
+def _is_statutory(inp: SlipInput, line: PayLineResult) -> bool:
+    return 0 <= line.sources[0] - len(inp.charges) < len(inp.statutory)
+
+
 def _statutory_of(inp: SlipInput, line: PayLineResult) -> list[StatutoryPay]:
     return [inp.statutory[i - len(inp.charges)] for i in line.sources]
 
@@ -599,7 +624,7 @@ def _statutory_shown(inp: SlipInput, result: PayslipResult) -> tuple[Mapping[str
     """The printed lines of statutory pay. `placement_id` is None: no client asked for it."""
     shown = []
     for line in result.pay_lines:
-        if line.sources[0] >= len(inp.charges):
+        if _is_statutory(inp, line):
             parts = _statutory_of(inp, line)
             shown.append(
                 {
@@ -624,9 +649,42 @@ def _explain_statutory(inp: SlipInput, result: PayslipResult, years: YearBook, t
     root = trace.pop()
     children = list(root.children)
     for index, line in enumerate(result.pay_lines):
-        if line.sources[0] >= len(inp.charges):
+        if _is_statutory(inp, line):
             children[index] = explained(_statutory_of(inp, line), years, children[index].label)
     trace.push(replace(root, children=tuple(children)))
+
+
+def _leave(inp: SlipInput, years: YearBook, trace: Trace | None) -> leave.Outcome | None:
+    """The slip's leave worked out; None where it has to do with none."""
+    if inp.leave is None:
+        return None
+    return leave.work(inp.leave, inp.charges, inp.holiday, years, inp.payday_on, explain=trace is not None)
+
+
+def _holiday_lines(
+    inp: SlipInput, result: PayslipResult, off: leave.Outcome
+) -> list[tuple[int, list[holiday_pay.PaidLeave]]]:
+    """(index of the pay line, what it pays) of each line of holiday pay."""
+    first = len(inp.charges) + len(inp.statutory)
+    return [
+        (index, [off.paid[i - first] for i in line.sources])
+        for index, line in enumerate(result.pay_lines)
+        if line.sources[0] >= first
+    ]
+
+
+def _holiday_shown(inp: SlipInput, result: PayslipResult, off: leave.Outcome | None) -> tuple[Mapping[str, Any], ...]:
+    return () if off is None else tuple(holiday_pay.shown(parts) for _, parts in _holiday_lines(inp, result, off))
+
+
+def _explain_leave(inp: SlipInput, result: PayslipResult, off: leave.Outcome, trace: Trace) -> None:
+    """Put how holiday pay was worked out under its lines, and what leave was earned beside them."""
+    root = trace.pop()
+    children = list(root.children)
+    for index, parts in _holiday_lines(inp, result, off):
+        children[index] = holiday_pay.explained(parts)
+    trace.push(replace(root, children=tuple(children)))
+    trace.aside.extend(off.nodes)
 
 
 def _supplied(inp: SlipInput, years: YearBook, trace: Trace | None) -> SlipResult:
@@ -850,9 +908,11 @@ def _measure(charge: Charge) -> int:
     return int((charge.units or Decimal(0)).scaleb(4))
 
 
-def _pension(raw: Mapping[str, Any] | None, charges: Sequence[Charge]) -> PensionTerms | None:
-    """The terms. Nothing is sacrificed in a week without work: expenses are no pay, and statutory pay may not be lowered."""
+def _pension(
+    raw: Mapping[str, Any] | None, charges: Sequence[Charge], holiday: Sequence[HolidayPay] = ()
+) -> PensionTerms | None:
+    """The terms. Nothing is sacrificed in a week without work or paid leave: expenses are no pay, and statutory pay may not be lowered."""
     if raw is None:
         return None
-    earned = any(charge.kind != "expense" for charge in charges)
+    earned = bool(holiday) or any(charge.kind != "expense" for charge in charges)
     return PensionTerms(**(raw if earned else {**raw, "sacrifice_pence": 0}))

@@ -13,6 +13,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from enum import Enum
 from typing import Any, Final, Literal
 
+from pay_calc.domain import holiday_pay, leave
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.engine.parameters import YearBook, tax_year_of
 from pay_calc.domain.engine.tax_code import parse_tax_code
@@ -273,7 +274,7 @@ def _rate(old: Decimal, change: RateChange) -> Decimal:
 
 def in_year(inp: SlipInput, tax_year: str, years: YearBook) -> SlipInput:
     """The same tax week in another year: every date moves by the same number of days, so hours, age and to-date figures stay. So do
-    the days of statutory pay, at that year's rates.
+    the days of statutory pay, at that year's rates, and of leave.
 
     Day 366 of a leap year has no day of its own in another year and becomes its last. UnknownTaxYear for a year without a file.
     """
@@ -294,6 +295,8 @@ def in_year(inp: SlipInput, tax_year: str, years: YearBook) -> SlipInput:
             for pay in inp.statutory
         ),
         late=tuple(week.moved(by) for week in inp.late),
+        holiday=tuple(holiday_pay.moved(pay, by) for pay in inp.holiday),
+        leave=None if inp.leave is None else leave.moved(inp.leave, by),
     )
 
 

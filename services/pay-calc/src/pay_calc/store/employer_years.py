@@ -50,7 +50,7 @@ _FIGURES = ("tax", "employee_nic", "employer_nic", "student_loan", "postgrad_loa
 
 
 async def paydays(tx: Tx, *, agency_id: UUID, starts_on: date, ends_on: date) -> list[Payday]:
-    """Totals of final PAYE payslips by payday, these days included."""
+    """Totals of final PAYE payslips and deemed direct payments by payday, these days included."""
     sums = ", ".join(
         f"sum(CAST(result -> 'figures' ->> '{name}_pence' AS bigint)) AS {name}_pence" for name in _FIGURES
     )
@@ -58,9 +58,11 @@ async def paydays(tx: Tx, *, agency_id: UUID, starts_on: date, ends_on: date) ->
         f"""
         SELECT payday_on, count(*) FILTER (WHERE CAST(result -> 'figures' ->> 'gross_pence' AS bigint) <> 0) AS payslips, {sums},
                coalesce(sum(CAST(result -> 'figures' ->> 'niable_pence' AS bigint)) FILTER (WHERE result ->> 'ni_letter' <> 'X'), 0)
-                 AS pay_bill_pence
+                 AS pay_bill_pence,
+               coalesce(sum(CAST(result -> 'figures' ->> 'employer_nic_pence' AS bigint)) FILTER (WHERE pay_basis <> 'paye'), 0)
+                 AS deemed_employer_nic_pence
         FROM payslip
-        WHERE agency_id = :agency AND state = 'finalised' AND pay_basis = 'paye' AND payday_on BETWEEN :first AND :last
+        WHERE agency_id = :agency AND state = 'finalised' AND result ->> 'ni_letter' IS NOT NULL AND payday_on BETWEEN :first AND :last
         GROUP BY payday_on ORDER BY payday_on
         """,  # noqa: S608  constant names
         agency=agency_id,
@@ -75,6 +77,7 @@ async def paydays(tx: Tx, *, agency_id: UUID, starts_on: date, ends_on: date) ->
             **{f"{name}_pence": int(getattr(row, f"{name}_pence")) for name in _FIGURES},
             pay_bill_pence=int(row.pay_bill_pence),
             family_pay_pence=family.get(row.payday_on, 0),
+            deemed_employer_nic_pence=int(row.deemed_employer_nic_pence),
         )
         for row in found
     ]

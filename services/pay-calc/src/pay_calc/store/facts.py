@@ -17,7 +17,7 @@ from pay_calc.domain.profile_terms import Benefit, Provided
 from pay_calc.domain.profiles import Directorship, Profile
 from pay_calc.domain.slips import Charge, charge_of
 from pay_calc.domain.subcontractors import Subcontractor
-from pay_calc.store import pension_records, standing, statutory
+from pay_calc.store import leave, pension_records, standing, statutory
 from paybill_common.db import Tx
 from paybill_common.money import to_pence
 from paybill_contracts.invoicing import SelfBillIssued
@@ -325,6 +325,7 @@ async def load(tx: Tx, keys: Sequence[Key]) -> Facts:
     for key, weeks in (await statutory.open_weeks(tx, keys)).items():
         if key in workers:
             workers[key].statutory = tuple(weeks)
+    await leave.load(tx, workers)
     if any(agency.closing is not None for agency in agencies.values()):
         pending = await tx.execute(
             f"SELECT p.agency_id, p.worker_id FROM pay_run_worker p WHERE {_AMONG.format(t='p')} AND p.outcome IS NULL",  # noqa: S608
@@ -347,6 +348,7 @@ async def _load_versions(tx: Tx, params: dict[str, Any], workers: dict[Key, Work
         SELECT v.agency_id, v.worker_id, v.timesheet_id, v.version, v.applied_no, v.week_ending, v.pay_basis, v.payee_id,
                v.placement_id, coalesce(d.sds, v.sds) AS sds,
                v.payable_minutes, v.pay_gbp, v.lines <> CAST('[]' AS jsonb) AS payable,
+               v.pay_basis = 'paye' AND v.holiday_pay = 'accrued' AS accrues,
                CASE WHEN NOT c.blocks_pay THEN v.lines END AS lines, c.blocks_pay, c.reasons
         FROM timesheet_version v
         LEFT JOIN clearance c ON c.agency_id = v.agency_id AND c.timesheet_id = v.timesheet_id AND c.version = v.version
@@ -362,6 +364,8 @@ async def _load_versions(tx: Tx, params: dict[str, Any], workers: dict[Key, Work
         charges = () if row.lines is None else tuple(charge_of(raw) for raw in _json(row.lines))
         if row.pay_basis == "limited" and row.sds == "inside":
             charges = tuple(replace(charge, deemed=True) for charge in charges)
+        if row.accrues:
+            charges = tuple(replace(charge, accrues=charge.kind == "time") for charge in charges)
         if row.blocks_pay is None:
             blocked: tuple[Any, ...] = AWAITING
         elif row.blocks_pay:
@@ -555,8 +559,8 @@ def _pays_late(worker: Worker, agency: Agency) -> bool:
 async def open_workers(
     tx: Tx, *, agency_id: UUID, payees: Sequence[UUID] | None = None, workers: Sequence[UUID] | None = None
 ) -> list[Key]:
-    """Workers of an agency with a version or statutory pay that is not settled; only those paid through `payees`, or among `workers`, when
-    given."""
+    """Workers of an agency with a version, statutory or holiday pay that is not settled; only those paid through `payees`, or among
+    `workers`, when given."""
     found = await tx.execute(
         """
         SELECT DISTINCT worker_id FROM timesheet_version
@@ -564,7 +568,8 @@ async def open_workers(
           AND (CAST(:payees AS uuid[]) IS NULL OR payee_id = ANY(CAST(:payees AS uuid[])))
           AND (CAST(:workers AS uuid[]) IS NULL OR worker_id = ANY(CAST(:workers AS uuid[])))
         UNION
-        SELECT worker_id FROM statutory_week
+        SELECT worker_id FROM (SELECT worker_id, agency_id, state FROM statutory_week
+                               UNION ALL SELECT worker_id, agency_id, state FROM holiday_week) AS w
         WHERE agency_id = :agency AND state = 'open' AND CAST(:payees AS uuid[]) IS NULL
           AND (CAST(:workers AS uuid[]) IS NULL OR worker_id = ANY(CAST(:workers AS uuid[])))
         ORDER BY worker_id

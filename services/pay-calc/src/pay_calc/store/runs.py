@@ -131,7 +131,8 @@ async def open_run(
         INSERT INTO pay_run_worker (agency_id, pay_run_id, worker_id)
         SELECT CAST(:agency AS uuid), CAST(:id AS uuid), worker_id
         FROM (SELECT worker_id FROM timesheet_version WHERE agency_id = :agency AND state = 'open' AND week_ending < :period
-              UNION SELECT worker_id FROM statutory_week WHERE agency_id = :agency AND state = 'open' AND week_ending < :period) AS w
+              UNION SELECT worker_id FROM statutory_week WHERE agency_id = :agency AND state = 'open' AND week_ending < :period
+              UNION SELECT worker_id FROM holiday_week WHERE agency_id = :agency AND state = 'open' AND week_ending < :period) AS w
         """,
         agency=agency_id,
         id=pay_run_id,
@@ -216,7 +217,7 @@ async def close(tx: Tx, *, agency_id: UUID, pay_run_id: UUID, now: datetime) -> 
 
 
 async def left_out(tx: Tx, *, agency_id: UUID, pay_run_id: UUID, most: int) -> list[Any]:
-    """Workers that a run left out, and why, and those with timesheets or statutory pay held at its close."""
+    """Workers that a run left out, and why, and those with timesheets, statutory or holiday pay held at its close."""
     found = await tx.execute(
         """
         SELECT worker_id, outcome, reason, held_timesheets, held_minutes FROM pay_run_worker

@@ -14,11 +14,12 @@ from typing import Any
 from uuid import UUID
 
 from pay_calc.domain.decide import totals_of
+from pay_calc.domain.holiday_pay import HolidayPay
 from pay_calc.domain.pay_dates import DAY, banking_day_at_or_before, payday_of, period_to_of
 from pay_calc.domain.slips import SlipResult
 from pay_calc.domain.statutory import StatutoryPay
 from pay_calc.rates import parameters_on
-from pay_calc.store import facts, runs, slips, standing, statutory
+from pay_calc.store import facts, leave, runs, slips, standing, statutory
 from pay_calc.store.facts import Key
 from pay_calc.usecases.recalculate import Drafted, figures_of, recalculate
 from paybill_common.db import Tx
@@ -150,6 +151,8 @@ async def _finalise(
     attached: list[standing.Taken] = []
     statutory_paid: list[tuple[StatutoryPay, UUID]] = []
     deducted: list[tuple[UUID, int]] = []
+    holiday_paid: list[tuple[HolidayPay, UUID]] = []
+    moved: list[leave.NewEntry] = []
     for (_, worker_id), mine in drafted.items():
         ours = [draft for draft in mine if draft.slip.period_to == run.period_to]
         if str(worker_id) in parked:
@@ -162,8 +165,8 @@ async def _finalise(
         reason = None
         timesheets = minutes = 0
         for draft in ours:
-            if draft.slip.statutory_held:
-                reason = "statutory_pay_held"
+            for waiting, _ in draft.slip.statutory_held:
+                reason = "holiday_pay_held" if isinstance(waiting, HolidayPay) else "statutory_pay_held"
             counted = totals_of(draft.slip.held)
             timesheets, minutes = timesheets + counted[0], minutes + counted[1]
             worked = draft.slip.result is not None
@@ -178,7 +181,12 @@ async def _finalise(
                 to_date.extend(_to_date(worker_id, draft))
                 attached.extend(_attached(draft))
                 deducted.extend(_deducted(draft))
-                statutory_paid.extend((week, draft.payslip_id) for week in draft.slip.statutory)
+                for week in draft.slip.statutory:
+                    if isinstance(week, HolidayPay):
+                        holiday_paid.append((week, draft.payslip_id))
+                    else:
+                        statutory_paid.append((week, draft.payslip_id))
+                moved.extend(_moved(worker_id, draft))
         outcomes.append((worker_id, outcome, reason, timesheets, minutes))
     years = await slips.add_to_date(tx, agency_id=run.agency_id, rows=to_date)
     await slips.finalise(
@@ -194,6 +202,8 @@ async def _finalise(
     await standing.add_taken(tx, agency_id=run.agency_id, rows=attached)
     await standing.add_deducted(tx, agency_id=run.agency_id, rows=deducted)
     await statutory.settle(tx, agency_id=run.agency_id, settled=statutory_paid)
+    await leave.settle(tx, agency_id=run.agency_id, settled=holiday_paid)
+    await leave.insert_entries(tx, agency_id=run.agency_id, rows=moved, by=f"pay run {run.pay_run_id}")
     return outcomes
 
 
@@ -295,6 +305,13 @@ def _attached(draft: Drafted) -> list[standing.Taken]:
 def _deducted(draft: Drafted) -> list[tuple[UUID, int]]:
     assert draft.slip.result is not None
     return [(UUID(each["deduction_id"]), each["taken_pence"]) for each in draft.slip.result.deductions]
+
+
+def _moved(worker_id: UUID, draft: Drafted) -> list[leave.NewEntry]:
+    """What the payslip brings to its worker's leave ledger."""
+    assert draft.slip.result is not None
+    entries = () if draft.slip.result.leave is None else draft.slip.result.leave["entries"]
+    return [leave.NewEntry(draft.payslip_id, worker_id, draft.payslip_id, entry) for entry in entries]
 
 
 def _tell_closed(tx: Tx, run: Any) -> None:

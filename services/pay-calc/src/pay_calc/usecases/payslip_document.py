@@ -22,6 +22,7 @@ from pay_calc.documents.models import (
 )
 from pay_calc.documents.models import Worker as PrintedWorker
 from pay_calc.domain.fps import letters_of, regime_and_code
+from pay_calc.domain.holiday_pay import WORDS
 from pay_calc.domain.slips import BENEFITS
 from pay_calc.store import people
 from pay_calc.usecases.explain import change_reasons
@@ -29,7 +30,7 @@ from pay_calc.usecases.replay import load_json
 from paybill_common.db import Tx
 from paybill_common.labels import labels_of
 from paybill_common.money import from_pence
-from paybill_common.typst_pdf import pounds
+from paybill_common.typst_pdf import hours_clock, pounds
 
 _ELEMENTS = {
     "basic": "Basic",
@@ -133,6 +134,7 @@ def payslip_of(row: Any, context: Context) -> Payslip:
         year_to_date=_to_date(to_date, employee),
         change_reason=context.reasons.get(row.payslip_id),
         taxed_benefits=_benefits(figures, employee),
+        leave=_leave_words(result.get("leave")),
     )
 
 
@@ -155,7 +157,7 @@ def _last_four(person: Any) -> str | None:
 
 def _payments(row: Any, result: dict[str, Any], figures: dict[str, int], context: Context) -> tuple[Payment, ...]:
     lines = sorted(
-        (line for line in result["lines"] if line["kind"] not in ("expense", "statutory")),
+        (line for line in result["lines"] if line["kind"] not in ("expense", "statutory", "holiday")),
         key=lambda line: (context.placements.get(UUID(line["placement_id"]), ""), line["week_ending"]),
     )
     printed = [_payment(row, line, context) for line in lines]
@@ -169,7 +171,27 @@ def _payments(row: Any, result: dict[str, Any], figures: dict[str, int], context
             )
         )
     printed.extend(_statutory(row, line) for line in result["lines"] if line["kind"] == "statutory")
+    printed.extend(_leave(row, line) for line in result["lines"] if line["kind"] == "holiday")
     return tuple(printed)
+
+
+def _leave(row: Any, line: dict[str, Any]) -> Payment:
+    week = date.fromisoformat(line["week_ending"])
+    return Payment(
+        name=WORDS[line["element"]],
+        amount_gbp=from_pence(line["amount_pence"]),
+        kind=PaymentKind.HOLIDAY,
+        week_ending=None if row.period_from <= week < row.period_to else week,
+        note=f"{hours_clock(line['minutes'])} hours of leave",
+    )
+
+
+def _leave_words(leave: dict[str, Any] | None) -> str | None:
+    """The worker's leave with this payslip, in one line."""
+    if leave is None:
+        return None
+    earned, taken, left = (hours_clock(leave[f"{name}_minutes"]) for name in ("earned", "taken", "left"))
+    return f"Holiday: earned {earned} h, taken {taken} h, left {left} h"
 
 
 def _statutory(row: Any, line: dict[str, Any]) -> Payment:

@@ -11,6 +11,7 @@ from uuid import UUID
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.pay_dates import banking_day_at_or_before, payday_of, period_to_of
 from pay_calc.store import facts, pension_records, review, runs
+from pay_calc.usecases import leave
 from pay_calc.usecases.close_run import CONSUMER, differences
 from pay_calc.usecases.replay import load_json
 from pay_calc.usecases.statutory import held_of_period
@@ -32,6 +33,7 @@ FINDINGS = (
     "statutory_pay_held",
     "pension_to_enrol",
     "pension_to_write_to",
+    "holiday_pay_held",
     "parked_events",
 )
 
@@ -150,6 +152,9 @@ async def _look(tx: Tx, agency_id: UUID, found: Preview) -> None:
         code = "pension_to_write_to" if told else "pension_to_enrol"
         detail = f"{row.words}; the pay profile has no terms" if row.action == "keep" else row.words
         found.findings[code].add(_item(row, row.action, detail, 0, 0, None))
+    for worker_id, pay, codes in await leave.held_of_period(tx, agency_id=agency_id, period_to=found.period_to):
+        detail = f"leave of the week ending {pay.week_ending}: {', '.join(_words(code) for code in codes)}"
+        found.findings["holiday_pay_held"].add(Item(worker_id, None, None, None, codes[0], detail, 0, Decimal(0)))
     workers = await review.workers(tx, agency_id=agency_id, period_to=found.period_to)
     parked = await facts.parked_keys(tx, consumer=CONSUMER, keys=[str(worker) for worker in workers])
     for key in sorted(parked):

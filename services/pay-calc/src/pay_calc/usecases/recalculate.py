@@ -223,8 +223,8 @@ def held_event(worker: Worker, payslip_id: UUID, slip: Slip) -> PayHeld:
 def figures_of(*, agency_id: UUID, worker_id: UUID, payslip_id: UUID, revision: int, slip: Slip) -> dict[str, Any]:
     """The fields of `pay.calculated` and `pay.finalised`.
 
-    Gross on the bus holds receipted expenses, which the payslip prints below the line: so charges, holiday pay and statutory pay sum to
-    it. A salary sacrifice is a deduction there, and only the pension beyond it the employer's.
+    Gross on the bus holds receipted expenses, which the payslip prints below the line: so charges, holiday pay, statutory pay and pay for
+    leave taken sum to it. A salary sacrifice is a deduction there, and only the pension beyond it the employer's.
     """
     result = slip.result
     figures = result.figures if result is not None else _NOTHING
@@ -260,7 +260,9 @@ def figures_of(*, agency_id: UUID, worker_id: UUID, payslip_id: UUID, revision: 
         "cost_gbp": gbp(figures["cost_pence"]),
         "engine_version": ENGINE_VERSION if result is None else result.engine_version,
         "parameter_version": "none" if result is None else result.parameter_version,
-        "statutory_pay_gbp": gbp(0 if result is None else statutory_pence(result)),
+        "statutory_pay_gbp": gbp(0 if result is None else pence_of("statutory", result)),
+        "holiday_taken_pay_gbp": gbp(0 if result is None else pence_of("holiday", result)),
+        **_leave_figures(result),
         "cis": None if slip.inp is None or slip.inp.subcontractor is None else _cis_of(figures, slip.inp.subcontractor),
         "charges": () if slip.inp is None or result is None else _pay_charges(slip.inp.charges, result.shares),
     }
@@ -276,9 +278,19 @@ def _cis_of(figures: Mapping[str, int], subcontractor: Subcontractor) -> dict[st
     }
 
 
-def statutory_pence(result: SlipResult) -> int:
-    """The part of gross that is statutory pay."""
-    return sum(line["amount_pence"] for line in result.lines if line["kind"] == "statutory")
+def pence_of(kind: str, result: SlipResult) -> int:
+    """The part of gross that is of this kind: statutory pay, or pay for leave."""
+    return sum(line["amount_pence"] for line in result.lines if line["kind"] == kind)
+
+
+def _leave_figures(result: SlipResult | None) -> dict[str, int]:
+    """The worker's leave with this slip, where there is any."""
+    if result is None or result.leave is None:
+        return {}
+    return {
+        "leave_earned_minutes": result.leave["earned_minutes"],
+        "leave_taken_minutes": result.leave["taken_minutes"],
+    }
 
 
 def _pay_charges(charges: Sequence[Charge], shares: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:

@@ -186,6 +186,7 @@ async def held_weeks(tx: Tx, *, agency_id: UUID, worker_id: UUID) -> dict[tuple[
         (week.record_id, week.dates[0]): [reason["code"] for reason in reasons]
         for _, slip in await decide_now(tx, keys=[(agency_id, worker_id)])
         for week, reasons in slip.statutory_held
+        if isinstance(week, StatutoryPay)
     }
 
 
@@ -201,4 +202,5 @@ async def held_of_period(tx: Tx, *, agency_id: UUID, period_to: date) -> list[tu
         for _, slip in decided
         if slip.period_to <= period_to
         for week, reasons in slip.statutory_held
+        if isinstance(week, StatutoryPay)
     ]

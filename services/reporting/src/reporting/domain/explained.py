@@ -20,6 +20,7 @@ FIGURES = {
     "employer_nic": "employer National Insurance",
     "employer_pension": "employer pension",
     "levy": "apprenticeship levy",
+    "leave": "leave earned",
 }
 """What can be clicked on a payslip, and its words in a question."""
 _PARTS = {

@@ -108,6 +108,9 @@ _REASONS = {
         "A director's NI letter changed within the year",
         "It is paid with the next pay run, letter by letter.",
     ),
+    "holiday_pay_held": ("Pay for leave waits", "Open the leave: it says why."),
+    "no_weeks_to_average": ("Leave has no paid week to be averaged", "Record the contract's week with the leave."),
+    "no_leave_left": ("The leaver has no leave left to be paid for", "Cancel the payment in lieu."),
     "statutory_pay_held": ("Statutory pay waits", "Open the absence or leave: it says why."),
     "attachment_order_missing": (
         "The attachment order is not recorded",

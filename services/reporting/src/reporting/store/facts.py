@@ -209,17 +209,20 @@ async def save_payslips(tx: Tx, rows: Sequence[Row]) -> set[tuple[UUID, UUID]]:
         INSERT INTO payslip (agency_id, payslip_id, worker_id, state, sequence, revision, pay_basis, payee_id,
             frequency, period_from, period_to, payday_on, tax_year, tax_period, gross_gbp, holiday_pay_gbp, tax_gbp,
             employee_nic_gbp, employer_nic_gbp, other_deductions_gbp, employer_pension_gbp, levy_gbp, net_gbp,
-            cost_gbp, statutory_pay_gbp, cis_gbp, cis_labour_gbp, cis_rate_pct, minutes, pay_run_id, finalised_at)
+            cost_gbp, statutory_pay_gbp, cis_gbp, cis_labour_gbp, cis_rate_pct, holiday_taken_pay_gbp, leave_earned_minutes,
+            leave_taken_minutes, minutes, pay_run_id, finalised_at)
         SELECT agency_id, payslip_id, worker_id, state, sequence, revision, pay_basis, payee_id,
             frequency, period_from, period_to, payday_on, tax_year, tax_period, gross_gbp, holiday_pay_gbp, tax_gbp,
             employee_nic_gbp, employer_nic_gbp, other_deductions_gbp, employer_pension_gbp, levy_gbp, net_gbp,
-            cost_gbp, statutory_pay_gbp, cis_gbp, cis_labour_gbp, cis_rate_pct, minutes, pay_run_id, finalised_at
+            cost_gbp, statutory_pay_gbp, cis_gbp, cis_labour_gbp, cis_rate_pct, holiday_taken_pay_gbp, leave_earned_minutes,
+            leave_taken_minutes, minutes, pay_run_id, finalised_at
         FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (agency_id uuid, payslip_id uuid, worker_id uuid,
             state text, sequence bigint, revision int, pay_basis text, payee_id uuid, frequency text,
             period_from date, period_to date, payday_on date, tax_year text, tax_period int, gross_gbp numeric,
             holiday_pay_gbp numeric, tax_gbp numeric, employee_nic_gbp numeric, employer_nic_gbp numeric,
             other_deductions_gbp numeric, employer_pension_gbp numeric, levy_gbp numeric, net_gbp numeric,
             cost_gbp numeric, statutory_pay_gbp numeric, cis_gbp numeric, cis_labour_gbp numeric, cis_rate_pct int,
+            holiday_taken_pay_gbp numeric, leave_earned_minutes int, leave_taken_minutes int,
             minutes int, pay_run_id uuid, finalised_at timestamptz)
         ORDER BY agency_id, payslip_id
         ON CONFLICT (agency_id, payslip_id) DO UPDATE SET state = EXCLUDED.state, sequence = EXCLUDED.sequence,
@@ -232,7 +235,9 @@ async def save_payslips(tx: Tx, rows: Sequence[Row]) -> set[tuple[UUID, UUID]]:
             employer_pension_gbp = EXCLUDED.employer_pension_gbp, levy_gbp = EXCLUDED.levy_gbp,
             net_gbp = EXCLUDED.net_gbp, cost_gbp = EXCLUDED.cost_gbp,
             statutory_pay_gbp = EXCLUDED.statutory_pay_gbp, cis_gbp = EXCLUDED.cis_gbp,
-            cis_labour_gbp = EXCLUDED.cis_labour_gbp, cis_rate_pct = EXCLUDED.cis_rate_pct, minutes = EXCLUDED.minutes,
+            cis_labour_gbp = EXCLUDED.cis_labour_gbp, cis_rate_pct = EXCLUDED.cis_rate_pct,
+            holiday_taken_pay_gbp = EXCLUDED.holiday_taken_pay_gbp, leave_earned_minutes = EXCLUDED.leave_earned_minutes,
+            leave_taken_minutes = EXCLUDED.leave_taken_minutes, minutes = EXCLUDED.minutes,
             pay_run_id = EXCLUDED.pay_run_id, finalised_at = EXCLUDED.finalised_at
         WHERE payslip.state = 'draft' AND (EXCLUDED.state = 'finalised' OR payslip.sequence < EXCLUDED.sequence)
         RETURNING agency_id, payslip_id

@@ -84,7 +84,8 @@ async def totals(tx: Tx, *, agency_id: UUID, week_ending: date) -> Any:
             count(t.cost_gbp) FILTER (WHERE t.status = 'approved') AS costed,
             coalesce(sum(t.cost_gbp) FILTER (WHERE t.status = 'approved'), 0)
                 + (SELECT coalesce(sum(p.cost_gbp), 0) FROM payslip p
-                   WHERE p.agency_id = :agency AND p.period_to = CAST(:week AS date) + 1 AND p.statutory_pay_gbp <> 0
+                   WHERE p.agency_id = :agency AND p.period_to = CAST(:week AS date) + 1
+                     AND (p.statutory_pay_gbp <> 0 OR p.holiday_taken_pay_gbp <> 0)
                      AND NOT EXISTS (SELECT 1 FROM payslip_share s WHERE s.agency_id = :agency AND s.payslip_id = p.payslip_id))
                 AS cost_gbp,
             coalesce(sum(t.draft_gbp + t.paid_gbp) FILTER (WHERE t.status = 'approved' AND t.cost_gbp IS NOT NULL), 0)
@@ -341,8 +342,9 @@ async def cost_parts(tx: Tx, *, agency_id: UUID, week_ending: date) -> Any:
     """What the week's payslips cost, by part, drafts included: one row."""
     result = await tx.execute(
         """
-        SELECT coalesce(sum(gross_gbp - holiday_pay_gbp - statutory_pay_gbp), 0) AS pay_gbp,
+        SELECT coalesce(sum(gross_gbp - holiday_pay_gbp - statutory_pay_gbp - holiday_taken_pay_gbp), 0) AS pay_gbp,
             coalesce(sum(statutory_pay_gbp), 0) AS statutory_pay_gbp,
+            coalesce(sum(holiday_taken_pay_gbp), 0) AS holiday_taken_pay_gbp,
             coalesce(sum(holiday_pay_gbp), 0) AS holiday_pay_gbp,
             coalesce(sum(employer_nic_gbp), 0) AS employer_nic_gbp,
             coalesce(sum(employer_pension_gbp), 0) AS employer_pension_gbp,

@@ -240,6 +240,9 @@ _PAYSLIP = (
     "net_gbp",
     "cost_gbp",
     "statutory_pay_gbp",
+    "holiday_taken_pay_gbp",
+    "leave_earned_minutes",
+    "leave_taken_minutes",
 )
 
 

@@ -20,6 +20,8 @@ from pay_calc.domain.engine.trace import Node, Trace
 WEEKS_COUNTED = 52
 WEEKS_LOOKED_BACK = 104
 RECORD_YEARS = 6
+EARNED = frozenset({"accrued", "absence_accrued", "carried_in"})
+"""Kinds of movement that give leave; the others use it up."""
 
 
 # The ledger
@@ -27,7 +29,8 @@ RECORD_YEARS = 6
 
 @dataclass(frozen=True, slots=True)
 class LeaveEntry:
-    """One movement of leave in minutes: positive earns or carries in, negative is taken, paid out or lapsed.
+    """One movement of leave in minutes: positive earns or carries in, negative is taken, paid out or lapsed. What corrects an earlier
+    accrual keeps its kind and may be negative.
 
     `exact` is the same movement x 10,000, without rounding; it loses nothing over many short periods.
     """
@@ -52,8 +55,8 @@ class LeaveBalance:
 def balance(entries: Sequence[LeaveEntry]) -> LeaveBalance:
     """The sum of the ledger. Statutory accrual rounds each pay period to the hour; the exact balance stands beside it."""
     return LeaveBalance(
-        sum(entry.minutes for entry in entries if entry.minutes > 0),
-        -sum(entry.minutes for entry in entries if entry.minutes < 0),
+        sum(entry.minutes for entry in entries if entry.kind in EARNED),
+        -sum(entry.minutes for entry in entries if entry.kind not in EARNED),
         sum(entry.minutes for entry in entries),
         rounding.leave_floor_minute(sum(entry.exact for entry in entries), 10000),
     )

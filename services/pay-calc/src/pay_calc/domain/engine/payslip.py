@@ -157,6 +157,8 @@ class PayslipInput:
     """Earlier paydays on which part of the pay lines was owed."""
 
 
+BASIC_PAY = frozenset({"basic", "holiday_taken"})
+"""Elements that are basic pay of a certified pension scheme: holiday is, premiums are not. Source: DWP, certification guidance."""
 STATUTORY_FAMILY_PAY = frozenset({"SMP", "SAP", "SPP", "SHPP", "SPBP", "SNCP"})
 """Elements (in any case) of pay lines that no order may take: attachable earnings are without statutory family pay, with sick pay."""
 
@@ -332,7 +334,7 @@ def pay_lines_of(
             expenses += amount
         else:
             pay += amount
-            if element == "basic":
+            if element in BASIC_PAY:
                 basic_pay += amount
             for i, share in zip(members, shares, strict=True):
                 if lines[i].holiday_counts:

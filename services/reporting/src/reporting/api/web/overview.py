@@ -430,6 +430,7 @@ def waterfall_steps(totals: Any, parts: Any) -> list[pictures.Step]:
     named = [
         ("Pay", Decimal(parts.pay_gbp)),
         ("Holiday pay", Decimal(parts.holiday_pay_gbp)),
+        ("Holiday taken", Decimal(parts.holiday_taken_pay_gbp)),
         ("Statutory pay", Decimal(parts.statutory_pay_gbp)),
         ("Employer NIC", Decimal(parts.employer_nic_gbp)),
         ("Pension", Decimal(parts.employer_pension_gbp)),
