@@ -444,7 +444,7 @@ class TestLeave:
     """What one payslip does to the leave ledger, without a database."""
 
     def _charge(self, minutes: int, week: date) -> Any:
-        return charge(minutes, week_ending=week, accrues=True)
+        return replace(charge(abs(minutes)), minutes=minutes, week_ending=week, accrues=True)
 
     def _work(self, worked: dict[date, int], *charges: Any) -> leave.Outcome:
         before = leave.Standing(0, 0, 0, worked)
