@@ -66,8 +66,9 @@ class Keys:
         name: str = "Terry Tester",
         seconds: int = 900,
         every_agency: bool = False,
+        worker_id: UUID | None = None,
     ) -> str:
-        principal = Principal(subject, name, frozenset(scopes), frozenset(agencies), every_agency)
+        principal = Principal(subject, name, frozenset(scopes), frozenset(agencies), every_agency, worker_id)
         return sign(private_key_pem=self.pem, key_id="test", principal=principal, seconds=seconds)
 
     def headers(self, *agencies: UUID, **options: Any) -> dict[str, str]:

@@ -22,6 +22,13 @@ OWN, OTHER = derived_id("isolation", "own"), derived_id("isolation", "other")
 RECORD = derived_id("isolation", "record")
 NO_AGENCY = {"reporting": {"web_session", "web_sign_in"}}
 """Tables of people, not of agencies, that the API role writes: a session is found by its secret alone."""
+OF_ONE_WORKER = {
+    "pay-calc": {
+        "get /v1/agencies/{agency_id}/payslips/{payslip_id}/explanation",
+        "get /v1/agencies/{agency_id}/payslips/{payslip_id}/pdf",
+    }
+}
+"""What a token that is limited to one worker may open; `test_week.py` of pay-calc shows that they compare the worker."""
 Client = Callable[[ServiceSpec], Any]
 
 
@@ -81,6 +88,18 @@ async def test_every_endpoint_needs_a_scope(service: str, runtime_of: Any, clien
     wanted = [o for o in operations(build_app(runtime).openapi()) if o.path.startswith("/v1/")]
     found = await answers(await client_of(runtime), wanted, keys.headers(OTHER, scopes=set()))
     assert found == dict.fromkeys(found, "403 scope_missing")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_a_token_of_one_worker_opens_that_workers_doors_alone(
+    service: str, runtime_of: Any, client_of: Client, keys: Keys
+) -> None:
+    """With every scope there is: each door refuses a token that is limited to a worker, but for those that compare the worker."""
+    runtime = runtime_of(spec_of(service))
+    wanted = [o for o in operations(build_app(runtime).openapi()) if o.path.startswith("/v1/")]
+    found = await answers(await client_of(runtime), wanted, keys.headers(OTHER, worker_id=RECORD))
+    open_doors = {name for name, answer in found.items() if answer != "403 token_of_one_worker"}
+    assert open_doors == OF_ONE_WORKER.get(service, set())
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
+from reporting.usecases.worker_links import WorkerLink, WorkerLinks
 from tests.e2e.conftest import Visits
 from tests.e2e.instance import INSTANCE, Agency, Week, until
 from tests.e2e.keyboard import Keyboard
@@ -21,7 +24,8 @@ LAPTOP_WIDTH = 1280
 SERIOUS = ("serious", "critical")
 PAGES = (
     "sign-in", "bureau", "week", "timesheets", "timesheet", "held-timesheet", "holds", "pay", "payslips", "payslip",
-    "invoices", "invoice", "margin", "tie-out", "what-if", "what-if-answer", "system", "developers", "not-found", "approval",
+    "invoices", "invoice", "margin", "clients", "my", "my-payslip", "tie-out", "what-if", "what-if-answer", "system", "developers",
+    "not-found", "approval",
 )  # fmt: skip
 
 
@@ -42,6 +46,11 @@ async def address_of(name: str, week: Week) -> str:
         return f"{own}/invoices/{await _invoice(week, agency)}"
     if name == "approval":
         return await _approval_link(week, agency)
+    if name == "clients":
+        consultant = (await agency.sheets(status="approved"))[0]["consultant_id"]
+        return f"{week.ui}{agency.at}/clients?consultant_id={consultant}"
+    if name in ("my", "my-payslip"):
+        return await _worker_page(week, agency, payslip=name == "my-payslip")
     return week.ui + {"not-found": f"/agencies/{agency.id}/payslips/{agency.id}"}.get(name, f"/{name}")
 
 
@@ -53,6 +62,14 @@ async def _timesheet(agency: Agency, *, held: bool) -> str:
     return str(
         next(one for one in await agency.sheets(status=status) if one["timesheet_id"] not in holds)["timesheet_id"]
     )
+
+
+async def _worker_page(week: Week, agency: Agency, *, payslip: bool) -> str:
+    slip = (await agency.all("pay-calc", "payslips", week_ending=agency.week, pay_basis="paye"))[0]
+    links = WorkerLinks((week.place.stack.paths.keys / "signing-key.pem").read_text(encoding="utf-8"))
+    link = WorkerLink(agency.run.agency_id, UUID(str(slip["worker_id"])))
+    page = f"{week.ui}/my/{links.sign(link, expires_s=int(time.time()) + 3600)}"
+    return f"{page}/payslips/{slip['payslip_id']}" if payslip else page
 
 
 async def _invoice(week: Week, agency: Agency) -> str:
@@ -117,7 +134,7 @@ async def cut(page: Page, width: int) -> list[str]:
 
 async def signed_in(visits: Visits, week: Week, name: str, **options: Any) -> Page:
     page = await visits.page(**options)
-    if name not in ("sign-in", "approval"):
+    if name not in ("sign-in", "approval", "my", "my-payslip"):
         await page.goto(f"{week.ui}/sign-in?code={week.codes['pat']}")
     return page
 

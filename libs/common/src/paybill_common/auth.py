@@ -48,6 +48,12 @@ class Principal:
     agencies: frozenset[UUID]
     every_agency: bool = False
     """It runs the whole instance: it may see what belongs to no agency, such as a record that nobody can read."""
+    worker_id: UUID | None = None
+    """It may read what is this worker's and nothing else: only doors that say so open to it (`require(…, own=True)`)."""
+
+    def may_see(self, worker_id: UUID) -> bool:
+        """What is of this worker may be read: the token is not limited to another one."""
+        return self.worker_id in (None, worker_id)
 
 
 def sign(
@@ -73,6 +79,8 @@ def sign(
     }
     if principal.every_agency:
         claims["every_agency"] = True
+    if principal.worker_id is not None:
+        claims["worker_id"] = str(principal.worker_id)
     return jwt.encode(claims, private_key_pem, algorithm=algorithm, headers={"kid": key_id})
 
 
@@ -116,6 +124,7 @@ class TokenVerifier:
                 scopes=frozenset(str(claims.get("scope", "")).split()),
                 agencies=frozenset(UUID(agency) for agency in claims.get("agencies", [])),
                 every_agency=claims.get("every_agency") is True,
+                worker_id=UUID(claims["worker_id"]) if claims.get("worker_id") is not None else None,
             )
         except (jwt.PyJWTError, ValueError, TypeError) as error:
             raise BadToken(f"the token is refused: {error}") from error

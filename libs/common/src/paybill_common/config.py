@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     )
     mail_from: str = Field("timesheets@paybill.example", description="Address that e-mails come from")
     public_url: str | None = Field(None, description="Base URL that people reach this service by, for links in e-mails")
+    pages_url: str | None = Field(
+        None, description="Base URL that people reach the operations UI by, for links to workers (timesheet only)"
+    )
     business_now: datetime | None = Field(None, description="Business time starts here instead of now")
     otlp_endpoint: str | None = Field(None, description="OpenTelemetry collector; tracing is exported when set")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")

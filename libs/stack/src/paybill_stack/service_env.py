@@ -55,6 +55,7 @@ def service_env(service: str, port: int, urls: DatabaseUrls, wiring: Wiring) -> 
         "PAYBILL_JWKS_FILE": str(wiring.keys.jwks),
         "PAYBILL_SERVICE_URLS": json.dumps(dict(wiring.service_urls)),
         "PAYBILL_PUBLIC_URL": f"http://{LOOPBACK}:{port}",
+        "PAYBILL_PAGES_URL": wiring.service_urls[ISSUER],
         "PAYBILL_FILES_DIR": str(files),
         "PAYBILL_MAIL_DIR": str(_made(wiring.paths.mail)),
     }

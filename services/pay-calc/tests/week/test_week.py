@@ -409,6 +409,24 @@ async def test_another_agency_sees_nothing(world: Any, keys: Any) -> None:
     assert answer.status_code == 404
 
 
+async def test_a_token_of_one_worker_sees_that_workers_payslip_and_no_other(world: Any, keys: Any) -> None:
+    sheets = [world.sheet(new_id(), ("basic", 600, "15.00")) for _ in range(2)]
+    for sheet in sheets:
+        await _ready(world, sheet)
+    await world.tell(world.cut_off(*sheets))
+    await world.close()
+    mine, theirs = [(await world.slip(worker_id=sheet.worker_id))["payslip_id"] for sheet in sheets]
+    headers = keys.headers(world.agency_id, scopes={"pay:read"}, worker_id=sheets[0].worker_id)
+    for tail in ("explanation", "pdf"):
+        assert (await world.client.get(world.path(f"payslips/{mine}/{tail}"), headers=headers)).status_code == 200
+        refused = await world.client.get(world.path(f"payslips/{theirs}/{tail}"), headers=headers)
+        unknown = await world.client.get(world.path(f"payslips/{new_id()}/{tail}"), headers=headers)
+        assert [answer.json()["code"] for answer in (refused, unknown)] == ["payslip_not_found"] * 2
+    for rest in (f"payslips/{mine}", "payslips", "pay-profiles", f"pay-profiles/{sheets[0].worker_id}"):
+        answer = await world.client.get(world.path(rest), headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (403, "token_of_one_worker")
+
+
 async def test_bad_profiles_are_refused_and_batches_give_receipts(world: Any) -> None:
     worker = new_id()
     refused = await world.send("PUT", f"pay-profiles/{worker}", {"tax_code": "12X57L", "ni_letter": "A"}, status=422)

@@ -10,12 +10,13 @@ from paybill_common.migrations import migrations_folder
 from paybill_common.service import Runtime, ServiceSpec
 from reporting.api import charge_lines, oauth, weeks
 from reporting.api.forward import Forward
-from reporting.api.web import commands, edge, exports, live, overview, records, views, what_if
+from reporting.api.web import commands, edge, exports, live, overview, records, views, what_if, worker
 from reporting.api.web.context import HERE
 from reporting.api.web.jobs import Jobs
 from reporting.store.tables import metadata
 from reporting.subscriptions import SUBSCRIPTION
 from reporting.usecases.clients import Clients, Signer
+from reporting.usecases.worker_links import WorkerLinks
 
 ROUTERS = (
     weeks.router,
@@ -29,6 +30,7 @@ ROUTERS = (
     commands.router,
     live.router,
     views.router,
+    worker.router,
 )
 
 
@@ -53,6 +55,9 @@ def extend(app: FastAPI, runtime: Runtime) -> None:
         signing_key_file=settings.signing_key_file, jwks_file=settings.jwks_file, audience=settings.token_audience
     )
     app.state.forward = Forward(urls=settings.service_urls, signer=app.state.signer)
+    app.state.worker_links = WorkerLinks(
+        settings.signing_key_file.read_text(encoding="utf-8") if settings.signing_key_file else None
+    )
     app.state.live = live.Live(runtime.api_database, runtime.clock)
     app.state.jobs = Jobs()
     app.mount("/static", KeptStatic(directory=HERE / "static"), name="static")

@@ -104,7 +104,7 @@ NewHouse = Callable[[], Awaitable[House]]
 @pytest.fixture
 async def new_house(client_of: Any, runtime_of: Any, keys: Any) -> NewHouse:
     """`await new_house()`: another agency, set up."""
-    runtime = runtime_of(SPEC)
+    runtime = runtime_of(SPEC, pages_url="https://pages.test/")
     client = await client_of(runtime)
 
     async def make() -> House:

@@ -59,13 +59,20 @@ async def authenticate(connection: HTTPConnection) -> Principal:
     return principal
 
 
-def require(scope: str) -> Any:
-    """A dependency: the caller must hold this scope. Returns the Principal."""
+def require(scope: str, *, own: bool = False) -> Any:
+    """A dependency: the caller must hold this scope. Returns the Principal.
+
+    A token that is limited to one worker is refused, unless the door is `own`: then it compares the worker itself.
+    """
 
     async def check(request: Request, _documented: Annotated[Any, Depends(_SCHEME)]) -> Principal:
         principal = await authenticate(request)
         if scope not in principal.scopes:
             raise Problem(403, "scope_missing", f"This needs the scope {scope}, which the token does not carry.")
+        if principal.worker_id is not None and not own:
+            raise Problem(
+                403, "token_of_one_worker", "The token is limited to one worker, and this is not theirs alone."
+            )
         return principal
 
     return Security(check, scopes=[scope])

@@ -307,10 +307,10 @@ async def get_payslip(
 
 @router.get("/payslips/{payslip_id}/explanation")
 async def explanation(
-    tx: TxDep, agency_id: AgencyId, payslip_id: UUID, principal: Principal = require("pay:read")
+    tx: TxDep, agency_id: AgencyId, payslip_id: UUID, principal: Principal = require("pay:read", own=True)
 ) -> ExplanationOut:
     """Why the payslip says what it says: the calculation again, every step shown."""
-    row = await _row(tx, agency_id, payslip_id)
+    row = await _own_row(tx, agency_id, payslip_id, principal)
     try:
         found = await explain(tx, agency_id=agency_id, row=row)
     except NothingToExplain as error:
@@ -347,12 +347,12 @@ async def explanation(
     responses={200: {"content": {"application/pdf": {}}, "description": "The payslip"}},
 )
 async def pdf(
-    request: Request, agency_id: AgencyId, payslip_id: UUID, principal: Principal = require("pay:read")
+    request: Request, agency_id: AgencyId, payslip_id: UUID, principal: Principal = require("pay:read", own=True)
 ) -> Response:
     """The payslip as PDF; final PAYE payslips only (a self-bill's document comes from invoicing)."""
     check_agency(principal, agency_id)
     async with read_tx(request, agency_id) as tx:
-        row = await _row(tx, agency_id, payslip_id)
+        row = await _own_row(tx, agency_id, payslip_id, principal)
         if row.state != "finalised" or row.pay_basis != "paye":
             raise conflict(
                 "no_payslip_document",
@@ -376,6 +376,14 @@ async def _change_reason(tx: Any, agency_id: UUID, row: Any, inp: SlipInput) -> 
 async def _row(tx: Any, agency_id: UUID, payslip_id: UUID) -> Any:
     row = await slips.one(tx, agency_id=agency_id, payslip_id=payslip_id)
     if row is None:
+        raise not_found("payslip", payslip_id)
+    return row
+
+
+async def _own_row(tx: Any, agency_id: UUID, payslip_id: UUID, principal: Principal) -> Any:
+    """The payslip, unless the token is limited to another worker: to that one it does not exist."""
+    row = await _row(tx, agency_id, payslip_id)
+    if not principal.may_see(row.worker_id):
         raise not_found("payslip", payslip_id)
     return row
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
@@ -159,7 +159,7 @@ class Forward:
             raise Away(service, "this instance has no signing key to speak for you")
         scope = frozenset({agency_id}) if agency_id is not None else principal.agencies
         everywhere = principal.every_agency and agency_id is None
-        acting = Principal(principal.subject, principal.name, principal.scopes, scope, everywhere)
+        acting = replace(principal, agencies=scope, every_agency=everywhere)
         token = self._signer.token(acting, seconds=TOKEN_S)
         prefix = f"/v1/agencies/{agency_id}" if agency_id is not None else ""
         try:

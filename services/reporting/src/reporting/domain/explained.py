@@ -88,6 +88,41 @@ def why(answer: Mapping[str, Any], figure: str | None) -> Why:
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Told:
+    """One line of a payslip for its worker: the amount, its sentence and its steps. `sign`: 1 earned, -1 taken off, 0 what is left."""
+
+    figure: str
+    label: str
+    shown: str
+    sign: int
+    sentence: str
+    steps: tuple[Step, ...]
+
+
+def told(answer: Mapping[str, Any]) -> tuple[Told, ...]:
+    """Every line of a payslip that is the worker's own business, net pay last; what the employer bears is left out."""
+    net = _mapping(answer.get("tree"))
+    lines = [net, *_list(net.get("children"))]
+    sentences = [_text(one.get("summary")) for one in _list(answer.get("figures"))]
+    left = [STEPS_MAX]
+    found = [
+        Told(
+            figure=_text(line.get("figure")) or "other",
+            label=_text(line.get("label")),
+            shown=_amount(line.get("shown")),
+            sign=int(line.get("sign", 0)) if line is not net else 0,
+            sentence=sentence.removeprefix(f"{_text(line.get('label'))} is ")
+            if line.get("figure") == "pay"
+            else sentence,
+            steps=tuple(_step(line, "", left, 0, 1 if line is net else OPEN_DEPTH).children),
+        )
+        for line, sentence in zip(lines, sentences, strict=False)
+        if not line.get("quiet")
+    ]
+    return (*found[1:], *found[:1])
+
+
 def _question(chosen: Sequence[Mapping[str, Any]], figure: str) -> str:
     name = FIGURES.get(figure) or str(chosen[0].get("label", "this")).lower()
     shown = " and ".join(_amount(one.get("shown")) for one in chosen[:3])

@@ -32,6 +32,7 @@ class TimesheetFilter:
     branch: str | None = None
     pay_basis: str | None = None
     q: str | None = None
+    not_approved: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ def _timesheet_where(agency_id: UUID, wanted: TimesheetFilter) -> list[ColumnEle
         value = getattr(wanted, name)
         if value not in (None, ""):
             where.append(t[name] == value)
+    if wanted.not_approved:
+        where.append(t.status.in_(("expected", "submitted", "rejected")))
     if wanted.held:
         where.append(or_(t.pay_state.in_(("held", "clearing")), t.bill_state.in_(("held", "clearing"))))
     if wanted.reason == "awaiting_clearance":

@@ -338,6 +338,46 @@ async def margin(tx: Tx, *, agency_id: UUID, week_ending: date, by: str, most: i
     return list(result)
 
 
+async def clients_of(tx: Tx, *, agency_id: UUID, week_ending: date, consultant_id: UUID) -> list[Any]:
+    """A consultant's clients: what has not come, what is held, and margin as it stands beside last week's. Most to chase first.
+
+    A client of last week that has nothing now is there too: its margin is what changed most.
+    """
+    result = await tx.execute(
+        """
+        SELECT g.*, coalesce(l.display_name, 'Not named yet') AS name, g.charge_gbp - g.cost_gbp AS margin_gbp,
+            g.before_charge_gbp - g.before_cost_gbp AS before_margin_gbp
+        FROM (
+            SELECT t.client_id AS id, count(*) FILTER (WHERE t.week_ending = :week) AS timesheets,
+                count(*) FILTER (WHERE t.week_ending = :week AND t.status = 'expected') AS not_sent,
+                count(*) FILTER (WHERE t.week_ending = :week AND t.status = 'submitted') AS unapproved,
+                count(*) FILTER (WHERE t.week_ending = :week AND t.status = 'rejected') AS rejected,
+                count(*) FILTER (WHERE t.week_ending = :week AND (t.pay_state IN ('held', 'clearing')
+                    OR t.bill_state IN ('held', 'clearing'))) AS held,
+                count(*) FILTER (WHERE t.week_ending = :week AND t.status = 'approved') AS approved,
+                count(*) FILTER (WHERE t.week_ending = :week AND t.status = 'approved' AND t.cost_gbp IS NULL) AS uncosted,
+                coalesce(sum(t.charge_gbp) FILTER (WHERE t.week_ending = :week AND t.status = 'approved'
+                    AND t.cost_gbp IS NOT NULL), 0) AS charge_gbp,
+                coalesce(sum(t.cost_gbp) FILTER (WHERE t.week_ending = :week AND t.status = 'approved'), 0) AS cost_gbp,
+                coalesce(sum(t.charge_gbp) FILTER (WHERE t.week_ending < :week AND t.status = 'approved'
+                    AND t.cost_gbp IS NOT NULL), 0) AS before_charge_gbp,
+                coalesce(sum(t.cost_gbp) FILTER (WHERE t.week_ending < :week AND t.status = 'approved'), 0)
+                    AS before_cost_gbp
+            FROM timesheet t
+            WHERE t.agency_id = :agency AND t.consultant_id = :consultant
+              AND t.week_ending IN (CAST(:week AS date), CAST(:week AS date) - 7)
+            GROUP BY t.client_id
+        ) g
+        LEFT JOIN label l ON l.kind = 'client' AND l.entry_id = g.id
+        ORDER BY g.not_sent + g.unapproved + g.rejected DESC, name, g.id LIMIT 500
+        """,
+        agency=agency_id,
+        week=week_ending,
+        consultant=consultant_id,
+    )
+    return list(result)
+
+
 async def cost_parts(tx: Tx, *, agency_id: UUID, week_ending: date) -> Any:
     """What the week's payslips cost, by part, drafts included: one row."""
     result = await tx.execute(

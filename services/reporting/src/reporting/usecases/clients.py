@@ -32,6 +32,8 @@ class Grant:
     scopes: frozenset[str]
     agencies: frozenset[UUID]
     every_agency: bool
+    consultants: frozenset[UUID] = frozenset()
+    """The consultants that this person is, one an agency: whose clients are shown first."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,7 @@ def _grant(entry: Mapping[str, Any], subject: str) -> Grant:
         scopes=frozenset(SCOPES) if EVERY in scopes else frozenset(scopes) & frozenset(SCOPES),
         agencies=frozenset(UUID(agency) for agency in listed if agency != EVERY),
         every_agency=EVERY in listed,
+        consultants=frozenset(UUID(str(consultant)) for consultant in entry.get("consultants", [])),
     )
 
 

@@ -704,6 +704,17 @@ class ChaseOut(BaseModel):
     not_opened: int
 
 
+class PageLinkIn(Body):
+    """`token`: what reporting made for this worker. The address that it becomes part of is ours, never the caller's."""
+
+    token: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{40,200}$")]
+    good_until: Day
+
+
+class PageLinkOut(BaseModel):
+    sent: bool = Field(description="False: no e-mail address is on file, so nothing was sent")
+
+
 class TotalsOut(BaseModel):
     model_config = ConfigDict(from_attributes=True)
     timesheets: int

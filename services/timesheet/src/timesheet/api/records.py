@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from paybill_common.auth import Principal
+from paybill_common.config import Settings
 from paybill_common.http.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
-from paybill_common.http.problems import ERROR_RESPONSES, Problem, not_found
+from paybill_common.http.problems import ERROR_RESPONSES, Problem, conflict, not_found
 from paybill_common.http.route import TxDep, TxRoute, require
 from timesheet.api import models as m
 from timesheet.store import records
 from timesheet.store.records import KINDS
-from timesheet.usecases import recording
+from timesheet.usecases import asking, recording
 
 router = APIRouter(prefix="/v1/agencies/{agency_id}", route_class=TxRoute, responses=ERROR_RESPONSES, tags=["records"])
+_PAGES_HINT = "Set PAYBILL_PAGES_URL of the timesheet service to what people type."
 External = Annotated[str | None, Query(max_length=120, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
@@ -101,6 +103,26 @@ _add("consultant", "consultants", m.ConsultantIn, m.ConsultantOut)
 _add("payee", "payees", m.PayeeIn, m.PayeeOut)
 _add("worker", "workers", m.WorkerIn, m.WorkerOut, "status")
 _add("placement", "placements", m.PlacementIn, m.PlacementOut, "status", "client_id", "worker_id", "consultant_id")
+
+
+@router.post("/workers/{worker_id}/page-links")
+async def post_page_link(
+    request: Request,
+    tx: TxDep,
+    agency_id: UUID,
+    worker_id: UUID,
+    body: m.PageLinkIn,
+    principal: Principal = require("write"),
+) -> m.PageLinkOut:
+    """E-mail a worker the link to their own page, which reporting made. It is in the e-mail only, and goes to the address on file."""
+    settings: Settings = request.app.state.settings
+    if settings.pages_url is None:
+        raise conflict("pages_url_not_set", "This instance does not know the address of its pages.", hint=_PAGES_HINT)
+    link = f"{settings.pages_url.rstrip('/')}/my/{body.token}"
+    sent = await asking.send_own_page(
+        tx, agency_id=agency_id, worker_id=worker_id, link=link, good_until=body.good_until
+    )
+    return m.PageLinkOut(sent=sent)
 
 
 @router.delete("/directory/{kind}/{record_id}", status_code=204, response_class=Response)

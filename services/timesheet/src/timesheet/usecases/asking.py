@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import hmac
 import os
 import secrets
 import struct
@@ -17,7 +13,9 @@ from typing import Any
 from uuid import UUID
 
 from paybill_common.db import Tx
+from paybill_common.http.problems import not_found
 from paybill_common.ids import derived_id
+from paybill_common.sealed import NotOurs, NotWhole, seal, unseal
 from timesheet.store import approvals, records
 from timesheet.store import timesheets as store
 from timesheet.store.records import KINDS
@@ -28,7 +26,6 @@ from timesheet.usecases.charging import Work, load_work
 LINK_SECONDS = 21 * 24 * 3600
 SHOWN_MAX = 200
 _LAYOUT = struct.Struct(">B16s16sIQ")
-_MAC_BYTES = 20
 _FORMAT = 1
 
 
@@ -57,33 +54,25 @@ class LinkSigner:
         body = _LAYOUT.pack(
             _FORMAT, link.agency_id.bytes, link.approval_request_id.bytes, link.week_ending.toordinal(), expires_s
         )
-        return _text(body + self._mac(body))
+        return seal(self._secret(), body)
 
     def read(self, token: str, *, now_s: int) -> Link:
         """What a token names. Raises BadLink saying why it is refused."""
         try:
-            raw = base64.urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
-        except (ValueError, binascii.Error):
+            body = unseal(self._secret(), token, size=_LAYOUT.size)
+        except NotWhole:
             raise BadLink("The link is not complete. Copy the whole address from the e-mail.") from None
-        if len(raw) != _LAYOUT.size + _MAC_BYTES or _text(raw) != token:
-            raise BadLink("The link is not complete. Copy the whole address from the e-mail.")
-        body, mac = raw[: _LAYOUT.size], raw[_LAYOUT.size :]
-        if not hmac.compare_digest(mac, self._mac(body)):
-            raise BadLink("The link is not one of ours. Open the one from the newest e-mail.")
+        except NotOurs:
+            raise BadLink("The link is not one of ours. Open the one from the newest e-mail.") from None
         _, agency, request, week, expires_s = _LAYOUT.unpack(body)
         if now_s > expires_s:
             raise BadLink("The link has expired. Ask the agency to send a new one.")
         return Link(UUID(bytes=agency), UUID(bytes=request), date.fromordinal(week))
 
-    def _mac(self, body: bytes) -> bytes:
+    def _secret(self) -> bytes:
         if self._key is None:
             self._key = _key_of(self._key_file)
-        return hmac.new(self._key, body, hashlib.sha256).digest()[:_MAC_BYTES]
-
-
-def _text(raw: bytes) -> str:
-    """The one way to write these bytes in a link: the last character carries bits that decoding ignores, so others would read the same."""
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+        return self._key
 
 
 def _key_of(path: Path) -> bytes:
@@ -196,6 +185,22 @@ async def behind(tx: Tx, *, link: Link) -> Asking:
         work=await load_work(tx, agency_id=link.agency_id, timesheets=timesheets),
         labels=labels,
     )
+
+
+async def send_own_page(tx: Tx, *, agency_id: UUID, worker_id: UUID, link: str, good_until: date) -> bool:
+    """One e-mail to a worker with the link to their own page; False when no address is on file. Raises not_found."""
+    found = await records.by_id(tx, agency_id=agency_id, kind=KINDS["worker"], ids=[worker_id])
+    if worker_id not in found:
+        raise not_found("worker", worker_id)
+    worker = found[worker_id]
+    if not worker["email"]:
+        return False
+    agency = await agency_name(tx, agency_id=agency_id)
+    mail = letters.own_page(
+        agency=agency, worker=worker["name"], email=worker["email"], link=link, good_until=good_until
+    )
+    await approvals.queue_mail(tx, agency_id=agency_id, mails=[mail])
+    return True
 
 
 async def agency_name(tx: Tx, *, agency_id: UUID) -> str:

@@ -56,15 +56,39 @@ def approval_wanted(
     )
 
 
+def own_page(*, agency: str, worker: str, email: str, link: str, good_until: date) -> Mail:
+    """To a worker: the link to their own page."""
+    paragraphs = [
+        f"Hello {worker},",
+        f"Here is your page at {agency}: where each of your timesheets is, what you are paid, and why each figure is what it is.",
+    ]
+    ending = (
+        f"The link works until {day_text(good_until)}; then ask us for a new one. "
+        "It is yours alone: whoever has it sees your pay. Please do not forward it."
+    )
+    said = "See your timesheets and pay"
+    return _mail(
+        "own_page", worker, email, "Your timesheets and pay", paragraphs, link=link, ending=ending, button=said
+    )
+
+
 def _mail(
-    kind: str, name: str, email: str, subject: str, paragraphs: list[str], *, link: str = "", ending: str = ""
+    kind: str,
+    name: str,
+    email: str,
+    subject: str,
+    paragraphs: list[str],
+    *,
+    link: str = "",
+    ending: str = "",
+    button: str = "See the timesheets",
 ) -> Mail:
     text = "\n\n".join([*paragraphs, *([link] if link else []), *([ending] if ending else [])]) + "\n"
     html = "".join(f"<p>{escape(paragraph)}</p>" for paragraph in paragraphs)
     if link:
         html += (
             f'<p><a href="{escape(link)}" style="display:inline-block;padding:12px 20px;background:#14532d;color:#fff;'
-            f'border-radius:6px;text-decoration:none;font-weight:600">See the timesheets</a></p>'
+            f'border-radius:6px;text-decoration:none;font-weight:600">{escape(button)}</a></p>'
         )
     if ending:
         html += f'<p style="color:#4b5563">{escape(ending)}</p>'

@@ -62,6 +62,7 @@ class Visitor:
     session: sessions.Session
     agencies: tuple[Any, ...]
     """Rows of agency_id, reference, bureau_id, name, by name."""
+    consultants: frozenset[UUID] = frozenset()
 
     def may(self, scope: str) -> bool:
         return scope in self.principal.scopes
@@ -124,7 +125,8 @@ async def _visitor(request: Request, session: sessions.Session, grant: Grant) ->
     allowed = {row.agency_id for row in known} if grant.every_agency else set()
     allowed |= grant.agencies
     principal = Principal(grant.subject, grant.name, grant.scopes, frozenset(allowed), grant.every_agency)
-    return Visitor(principal, session, tuple(row for row in known if row.agency_id in allowed))
+    mine = tuple(row for row in known if row.agency_id in allowed)
+    return Visitor(principal, session, mine, grant.consultants)
 
 
 async def _agencies(request: Request) -> list[Any]:

@@ -27,6 +27,7 @@ By = Annotated[Literal["client", "consultant", "branch"], Query()]
 QueueQuery = Annotated[
     Literal["expected", "submitted", "rejected", "held", "clearing", "waiting", "draft", "ready"] | None, Query()
 ]
+LATE_MAX = 50
 PAYDAY_DAYS = 5
 """A week is paid on the Friday after it."""
 
@@ -424,6 +425,67 @@ async def margin_page(request: Request, agency_id: UUID, week_ending: WeekPath, 
     )
 
 
+@dataclass(frozen=True)
+class Choice:
+    """A consultant to look at."""
+
+    id: UUID
+    name: str
+
+
+@router.get("/agencies/{agency_id}/weeks/{week_ending}/clients")
+async def clients_page(
+    request: Request, agency_id: UUID, week_ending: WeekPath, consultant_id: UUID | None = None
+) -> Response:
+    """A consultant's clients: who has not sent or approved hours, and margin beside last week's."""
+    who = await visitor(request)
+    who.agency(agency_id)
+    week = sunday(week_ending)
+    async with reading(request, agency_id) as tx:
+        found = await lists.choices(tx, agency_id=agency_id, week_ending=week)
+        choices = [Choice(row.id, row.name) for row in found["consultant"]]
+        chosen = _consultant(choices, consultant_id, who.consultants)
+        rows, late = [], None
+        if chosen is not None:
+            rows = await store.clients_of(tx, agency_id=agency_id, week_ending=week, consultant_id=chosen.id)
+            wanted = lists.TimesheetFilter(week_ending=week, consultant_id=chosen.id, not_approved=True)
+            late = await lists.timesheets(
+                tx, agency_id=agency_id, wanted=wanted, sort="status", offset=0, most=LATE_MAX
+            )
+    base = f"/agencies/{agency_id}/weeks/{week}"
+    return await page(
+        request,
+        who,
+        "clients.html",
+        agency_id=agency_id,
+        week_ending=week,
+        choices=choices,
+        chosen=chosen,
+        mine=chosen is not None and chosen.id in who.consultants,
+        rows=rows,
+        late=late,
+        total=_client_totals(rows),
+        last_week=any(row.before_charge_gbp for row in rows),
+        of=lambda row: f"{base}/timesheets?consultant_id={chosen.id if chosen else ''}&client_id={row.id}",
+    )
+
+
+def _consultant(choices: list[Choice], asked: UUID | None, own: frozenset[UUID]) -> Choice | None:
+    """The consultant who was asked for, else the one that this person is."""
+    if asked is not None:
+        return next((one for one in choices if one.id == asked), Choice(asked, "Somebody without timesheets here"))
+    return next((one for one in choices if one.id in own), None)
+
+
+_SUMMED = (
+    "not_sent", "unapproved", "rejected", "held", "approved", "charge_gbp", "margin_gbp", "before_charge_gbp", "before_margin_gbp",
+)  # fmt: skip
+
+
+def _client_totals(rows: list[Any]) -> dict[str, Any]:
+    return {name: sum((getattr(row, name) for row in rows), 0) for name in _SUMMED}
+
+
 def waterfall_steps(totals: Any, parts: Any) -> list[pictures.Step]:
     """Charge, each cost, margin. What the parts do not name (other weeks' corrections) is one step, so the sum holds."""
     charge, cost = Decimal(totals.costed_charge_gbp), Decimal(totals.cost_gbp)
@@ -454,6 +516,12 @@ class Risk:
 
     row: Any
     late: bool
+
+    @property
+    def at_risk_gbp(self) -> Decimal:
+        """What was worked and may still not be billed."""
+        found: Decimal = self.row.unbilled_gbp + self.row.unapproved_gbp
+        return found
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.row, name)
@@ -486,4 +554,5 @@ async def bureau_page(request: Request, queue: QueueQuery = None) -> Response:
         )
         for row in rows
     ]
+    risks.sort(key=lambda risk: not risk.late)  # the rest keeps its order: the most money at risk first
     return await page(request, who, "bureau.html", rows=risks, waits=waits, queue=queue, queue_href=queue_href)

@@ -82,6 +82,7 @@ def timesheet_filter(request: Request, week: date) -> lists.TimesheetFilter:
     return lists.TimesheetFilter(
         week_ending=week,
         held=bool(q.get("held")),
+        not_approved=bool(q.get("not_approved")),
         client_id=uuid_or_none(q.get("client_id")),
         worker_id=uuid_or_none(q.get("worker_id")),
         consultant_id=uuid_or_none(q.get("consultant_id")),
@@ -113,7 +114,9 @@ async def timesheets_page(
         choices = await lists.choices(tx, agency_id=agency_id, week_ending=week)
         kept = await views.views_of(tx, agency_id=agency_id, subject=who.principal.subject)
     at = numbers(number, found.total)
-    filtered = any(getattr(wanted, name) for name in (*_PLAIN, "held", "client_id", "worker_id", "consultant_id"))
+    filtered = any(
+        getattr(wanted, name) for name in (*_PLAIN, "held", "not_approved", "client_id", "worker_id", "consultant_id")
+    )
     return await page(
         request,
         who,
@@ -146,7 +149,7 @@ async def timesheets_page(
 
 def _is_chase(wanted: lists.TimesheetFilter) -> bool:
     """The list is of missing hours, and is one that the timesheet service chases whole: by client, by consultant, or all."""
-    others = (name for name in (*_PLAIN, "held", "worker_id") if name != "status")
+    others = (name for name in (*_PLAIN, "held", "not_approved", "worker_id") if name != "status")
     return wanted.status == "expected" and not any(getattr(wanted, name) for name in others)
 
 
