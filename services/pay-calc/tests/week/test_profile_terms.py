@@ -6,7 +6,7 @@ from __future__ import annotations
 import csv
 import io
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -257,3 +257,37 @@ async def test_free_accommodation_adds_the_offset(world: Any) -> None:
     # 40 hours at 11.33 are 453.20; 5 x 11.10 make 508.70, above 508.40.
     slip = await _paid_week(world, worker, ("basic", 2400, "11.33"), week=date(2026, 4, 12), close=False)
     assert slip["minimum_wage"] == "pass"
+
+
+class TestTheCodeInTime:
+    WEEK_1: ClassVar = {"tax_code": "1257L", "tax_basis": "week1"}
+
+    async def test_a_week_1_marker_lapses_at_6_april(self, world: Any) -> None:
+        old, new = new_id(), new_id()
+        await world.profile(old, **self.WEEK_1, tax_code_from="2026-04-05")
+        await world.profile(new, **self.WEEK_1, tax_code_from="2026-04-06")
+        for worker, basis in ((old, "cumulative"), (new, "non_cumulative")):
+            slip = await _paid_week(world, worker, ("basic", 2400, "15.00"), week=date(2026, 4, 5), close=False)
+            assert slip["tax_basis"] == basis
+
+    async def test_the_day_of_the_request_is_taken_where_none_is_given(self, world: Any) -> None:
+        worker = new_id()
+        await world.profile(worker, **self.WEEK_1)
+        stored = await world.get(f"pay-profiles/{worker}")
+        assert (stored["tax_code_from"], stored["p45_issued_on"]) == ("2026-04-07", None)
+
+    async def test_pay_after_the_p45_is_taxed_on_0t_and_says_so(self, world: Any) -> None:
+        worker = new_id()
+        await world.profile(worker, tax_code="S1257L", p45_issued_on="2026-04-09")
+        slip = await _paid_week(world, worker, ("basic", 2400, "15.00"), week=date(2026, 4, 5))
+        assert (slip["tax_code"], slip["tax_basis"]) == ("S0T W1", "non_cumulative")
+        run = slip["pay_run_id"]
+        [row] = csv.DictReader(io.StringIO((await world.get(f"pay-runs/{run}/fps.csv")).text))
+        assert (row["payment_after_leaving"], row["tax_regime"], row["tax_code"]) == ("Y", "S", "0T")
+        assert (await world.send("POST", f"pay-runs/{run}/replay"))["agrees"] is True
+
+    async def test_pay_of_the_day_of_the_p45_is_not_after_it(self, world: Any) -> None:
+        worker = new_id()
+        await world.profile(worker, p45_issued_on="2026-04-10")
+        slip = await _paid_week(world, worker, ("basic", 2400, "15.00"), week=date(2026, 4, 5), close=False)
+        assert slip["tax_code"] == "1257L"

@@ -141,6 +141,13 @@ class ProfileIn(Bank):
     birth_on: Annotated[date, Field(ge=date(1900, 1, 1), le=date(2100, 1, 1))] | None = None
     tax_code: TaxCodeText
     tax_basis: Literal["cumulative", "week1"] = "cumulative"
+    tax_code_from: Day | None = Field(
+        None,
+        description="Since when the code is operated; left out, the day of this request. From the 6 April after it the code is cumulative",
+    )
+    p45_issued_on: Day | None = Field(
+        None, description="What is paid after it is taxed on 0T week 1 and marked as payment after leaving"
+    )
     ni_letter: Annotated[str, StringConstraints(pattern=r"^[A-Z]$")]
     student_loan_plan: Literal["1", "2", "4", "5"] | None = None
     postgrad_loan: bool = False
@@ -244,6 +251,8 @@ class ProfileOut(BaseModel):
     birth_on: date | None
     tax_code: str
     tax_basis: str
+    tax_code_from: date
+    p45_issued_on: date | None
     ni_letter: str
     student_loan_plan: str | None
     postgrad_loan: bool

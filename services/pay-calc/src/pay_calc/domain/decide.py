@@ -24,7 +24,7 @@ from pay_calc.domain.leave import Ledger, standing
 from pay_calc.domain.pay_dates import DAY, WEEK, payday_of, period_to_of
 from pay_calc.domain.pension_records import NO_RECORD, PensionRecord, standing_json
 from pay_calc.domain.profile_terms import benefits_due, in_first_year
-from pay_calc.domain.profiles import Directorship, Profile, code_with_basis
+from pay_calc.domain.profiles import Directorship, Profile
 from pay_calc.domain.slips import SUPPLIED, Charge, Employee, SlipInput, SlipResult, reversal_of
 from pay_calc.domain.standing import Attachment, Deduction, Order, Recovery
 from pay_calc.domain.statutory import StatutoryPay
@@ -476,7 +476,8 @@ def _employee(
     record = worker.pension_record or NO_RECORD
     taxed_benefits = sum(sums.benefits_pence for (year, _), sums in worker.to_date.items() if year == tax_year)
     return Employee(
-        tax_code=code_with_basis(profile.tax_code, profile.tax_basis),
+        tax_code=profile.code_on(payday_on),
+        after_leaving=profile.left_by(payday_on),
         ni_letter=profile.ni_letter,
         employment_no=profile.employment_no,
         birth_on=profile.birth_on,

@@ -71,6 +71,7 @@ COLUMNS = (
     "spbp_to_date",
     "sncp_to_date",
     "off_payroll_worker",
+    "payment_after_leaving",
 )
 
 _FORMULA = re.compile(r"^[=+\-@\t\r]")
@@ -237,6 +238,7 @@ def row(
             nic_to_date,
         ),
         "off_payroll_worker": "Y" if deemed else "",
+        "payment_after_leaving": "Y" if inputs["employee"].get("after_leaving") else "",
         **{
             f"{kind.lower()}_to_date": pounds(family_pay_to_date[kind]) if kind in family_pay_to_date else ""
             for kind in ("SMP", "SPP", "SAP", "ShPP", "SPBP", "SNCP")

@@ -9,6 +9,8 @@ from datetime import date
 from typing import Any, Literal
 
 from pay_calc.domain.engine.errors import EngineError
+from pay_calc.domain.engine.parameters import tax_year_of
+from pay_calc.domain.engine.starters import carried_into_new_year, code_after_leaving
 from pay_calc.domain.engine.tax_code import parse_tax_code
 from pay_calc.domain.profile_terms import Benefit, Provided
 
@@ -82,6 +84,22 @@ class Profile:
     accommodation: Provided | None = None
     benefits: tuple[Benefit, ...] = ()
     """Payrolled benefits."""
+    tax_code_from: date | None = None
+    """Since when the code and its basis are operated; None: not recorded, the basis stands."""
+    p45_issued_on: date | None = None
+
+    def left_by(self, payday_on: date) -> bool:
+        """Whether a payment on this day comes after the worker's P45."""
+        return self.p45_issued_on is not None and payday_on > self.p45_issued_on
+
+    def code_on(self, payday_on: date) -> str:
+        """The tax code of a payment on this day: 0T on week 1 after the P45; without W1, M1 or X from the 6 April after it was recorded."""
+        code = code_with_basis(self.tax_code, self.tax_basis)
+        if self.left_by(payday_on):
+            return code_after_leaving(code)
+        if self.tax_code_from is not None and tax_year_of(self.tax_code_from) < tax_year_of(payday_on):
+            return carried_into_new_year(code)
+        return code
 
     def untaxable(self) -> list[str]:
         """Codes of what keeps tax and National Insurance from being worked out at all, as for a deemed employee, who has nothing else."""

@@ -190,6 +190,8 @@ class Employee:
     """Payrolled benefits, as `profile_terms.benefits_due` gives them."""
     pension_standing: Mapping[str, Any] | None = None
     """For the assessment of the week, as `pension_records.standing_json` gives it; None: the birth date is not known."""
+    after_leaving: bool = False
+    """The P45 was issued before this payday."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -214,6 +216,7 @@ class Employee:
             **({} if self.accommodation is None else {"accommodation": asdict(self.accommodation)}),
             **({} if self.benefits is None else {"benefits": dict(self.benefits)}),
             **({} if self.pension_standing is None else {"pension_standing": dict(self.pension_standing)}),
+            **({"after_leaving": True} if self.after_leaving else {}),
         }
 
 

@@ -432,7 +432,8 @@ async def _load_people(tx: Tx, params: dict[str, Any], workers: dict[Key, Worker
     profiles = await tx.execute(
         f"""
         SELECT p.agency_id, p.worker_id, p.tax_code, p.tax_basis, p.ni_letter, p.birth_on, p.student_loan_plan, p.postgrad_loan,
-               p.pension, p.apprentice, p.apprenticeship_started_on, p.accommodation, p.payrolled_benefits,
+               p.pension, p.apprentice, p.apprenticeship_started_on, p.tax_code_from, p.p45_issued_on, p.accommodation,
+               p.payrolled_benefits,
                p.director, p.director_method, p.director_appointed_on, p.director_settle_on,
                p.attachment_of_earnings, p.previous_tax_year, p.previous_pay_gbp, p.previous_tax_gbp, p.employment_no,
                p.sort_code IS NOT NULL AS has_bank
@@ -464,6 +465,8 @@ async def _load_people(tx: Tx, params: dict[str, Any], workers: dict[Key, Worker
             if row.director and row.director_method is not None
             else None,
             apprenticeship_started_on=row.apprenticeship_started_on,
+            tax_code_from=row.tax_code_from,
+            p45_issued_on=row.p45_issued_on,
             accommodation=None if row.accommodation is None else Provided(**_dated(_json(row.accommodation))),
             benefits=tuple(Benefit(**_dated(raw)) for raw in _json(row.payrolled_benefits)),
         )

@@ -67,6 +67,8 @@ pay_profile = Table(
     Column("pension", JSONB),
     Column("apprentice", Boolean, nullable=False, server_default=false()),
     Column("apprenticeship_started_on", Date),
+    Column("tax_code_from", Date, nullable=False),
+    Column("p45_issued_on", Date),
     Column("accommodation", JSONB),
     Column("payrolled_benefits", JSONB, nullable=False, server_default=_EMPTY_LIST),
     Column("director", Boolean, nullable=False, server_default=false()),

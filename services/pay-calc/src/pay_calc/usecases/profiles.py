@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pay_calc.store import facts, people
 from pay_calc.usecases.recalculate import recalculate
+from paybill_common.clock import london_date
 from paybill_common.db import Tx
 
 RECALCULATE_AT_ONCE = 1_000
@@ -29,7 +30,11 @@ async def store_profiles(
     await _refuse_taken(tx, "pay_profile", "worker_id", agency_id, profiles)
     await facts.share_agencies(tx, [agency_id])
     keys = await facts.lock_workers(tx, [(agency_id, worker_id) for worker_id, _ in profiles])
-    await people.upsert_profiles(tx, agency_id=agency_id, rows=profiles, by=by)
+    today = london_date(tx.now)
+    dated = [
+        (worker_id, {**values, "tax_code_from": values["tax_code_from"] or today}) for worker_id, values in profiles
+    ]
+    await people.upsert_profiles(tx, agency_id=agency_id, rows=dated, by=by)
     await recalculate(tx, keys=keys)
 
 
