@@ -62,14 +62,8 @@ async def test_worker_asks_on_a_phone_where_the_timesheet_is_and_why_the_tax(
 ) -> None:
     """Paula presses the button, the e-mail brings the link; state, every figure with its reason, a word's meaning, the PDF."""
     slip = await slip_with_tax(paid)
-    worker = await paid.get("timesheet", f"workers/{slip['worker_id']}")
     address = "worker.on.a.phone@example.com"
-    body = {
-        name: worker[name]
-        for name in ("name", "reference", "external_id", "status", "started_on", "left_on")
-        if worker.get(name)
-    } | {"email": address}
-    await week.client.put("timesheet", paid.run.path(f"workers/{slip['worker_id']}"), body)
+    worker = await _give_address(week, paid, slip["worker_id"], address)
 
     paula = await person("paula")
     await paula.page.goto(f"{week.ui}/agencies/{paid.id}/payslips/{slip['payslip_id']}")
@@ -126,7 +120,8 @@ async def test_a_link_opens_one_workers_page_and_nothing_else(
     week: Week, paid: Agency, person: Person, visits: Visits
 ) -> None:
     """Without an address the link is shown to hand over. It opens neither another worker's payslip nor the office's pages."""
-    mine, theirs = [slip for slip in await _slips(paid) if not await _address(paid, slip["worker_id"])][:2]
+    theirs, mine = (await _slips(paid))[-2:]
+    await _give_address(week, paid, mine["worker_id"], None)
     paula = await person("paula")
     await paula.page.goto(f"{week.ui}/agencies/{paid.id}/payslips/{mine['payslip_id']}")
     await paula.enter(paula.page.get_by_role("button", name="Send the worker their page"))
@@ -292,9 +287,12 @@ async def _slips(agency: Agency) -> list[Any]:
     return await agency.all("pay-calc", "payslips", week_ending=agency.week, pay_basis="paye", state="finalised")
 
 
-async def _address(agency: Agency, worker_id: str) -> str | None:
-    found: str | None = (await agency.get("timesheet", f"workers/{worker_id}"))["email"]
-    return found
+async def _give_address(week: Week, agency: Agency, worker_id: str, address: str | None) -> Mapping[str, Any]:
+    """Change where a worker's letters go; the worker's record before."""
+    worker: Mapping[str, Any] = await agency.get("timesheet", f"workers/{worker_id}")
+    kept = {name: worker[name] for name in ("name", "reference", "external_id", "status", "started_on", "left_on")}
+    await week.client.put("timesheet", agency.run.path(f"workers/{worker_id}"), kept | {"email": address})
+    return worker
 
 
 async def _fits(page: Page) -> None:
