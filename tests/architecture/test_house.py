@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.deployment import ROOT
-from tools.house_laws import floats_in
+from tools import house_laws
+from tools.house_laws import floats_in, machine_text_in
 
 TARGETS = (
     "setup",
@@ -72,6 +73,57 @@ def test_the_float_law_catches_a_float() -> None:
     assert list(floats_in("rate = 1.5\n", "made_up.py"))
     assert list(floats_in("def f(x: float) -> None: ...\n", "made_up.py"))
     assert not list(floats_in("pence = 150\n", "made_up.py"))
+    assert not list(floats_in("share = 0.5  # not money: a ratio\n", "made_up.py"))
+
+
+@pytest.mark.parametrize("name", house_laws.NO_MONEY)
+def test_each_exception_from_the_float_law_is_needed(name: str) -> None:
+    assert list(floats_in((ROOT / name).read_text(encoding="utf-8"), name))
+
+
+@pytest.mark.parametrize(
+    "folder", ["domain", "usecases", "store", "api", "documents", "subscriptions", "demo", "importer"]
+)
+def test_the_float_law_looks_wherever_money_is_handled(folder: str) -> None:
+    seen = {path for pattern in house_laws.MONEY_CODE for path in ROOT.glob(pattern)}
+    assert [path for path in seen if path.parent.name == folder or path.stem == folder]
+
+
+MACHINE_TEXT = (
+    *("py" + "pi.org", "files.python" + "hosted.org", "registry.npm" + "js.org", "repo1.mav" + "en.org"),
+    *("deb.deb" + "ian.org", "crates" + ".io"),
+    *("/wo" + "rk/x", "/ro" + "ot/.venv", "/far" + "m/x"),
+)
+
+
+@pytest.mark.parametrize("text", MACHINE_TEXT)
+def test_the_law_against_machine_text_catches_hosts_and_paths(text: str) -> None:
+    """Written in two halves above, or this file would break the law itself."""
+    assert list(machine_text_in(f"first line\nsee https://{text} here\n".replace("https:///", "/"), "made_up.md")) == [
+        "made_up.md:2: names a package registry host or a path of one machine"
+    ]
+
+
+@pytest.mark.parametrize("text", ["docs/work/plan.md", "a net" + "work/peer", "the root/ of it", "example.org"])
+def test_the_law_against_machine_text_leaves_plain_words_alone(text: str) -> None:
+    assert not list(machine_text_in(text, "made_up.md"))
+
+
+def test_the_house_laws_fail_the_build_when_one_is_broken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A tree of one file with a float in an API and one with a machine's path."""
+    api = tmp_path / "services" / "made-up" / "src" / "made_up" / "api"
+    api.mkdir(parents=True)
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True, timeout=60)
+    monkeypatch.setattr(house_laws, "ROOT", tmp_path)
+    assert house_laws.main() == 0
+    (api / "rates.py").write_text("VAT = 0.2\n", encoding="utf-8")
+    (tmp_path / "notes.md").write_text("it lies in /ro" + "ot/notes\n", encoding="utf-8")
+    (tmp_path / "picture.png").write_bytes(b"/ro" + b"ot/notes")
+    assert house_laws.main() == 1
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split(": ")[0] for line in told] == ["services/made-up/src/made_up/api/rates.py:1", "notes.md:1"]
 
 
 RUNBOOKS = ("dead-letters", "lost-bus", "stuck-consumer", "restore", "replay-differs")

@@ -40,16 +40,21 @@ async def runtime_breaches(world: World) -> list[str]:
     return breaches
 
 
-async def money_breaches(world: World, week_ending: str) -> list[str]:
+async def tie_out(world: World, week_ending: str) -> Any:
+    """What reporting shows of the week."""
+    return await world.call("reporting", "GET", f"/weeks/{week_ending}/tie-out")
+
+
+async def money_breaches(world: World, tie: Any) -> list[str]:
     """The tie-out of reporting, and the books of invoicing."""
-    tie = await world.call("reporting", "GET", f"/weeks/{week_ending}/tie-out")
     breaches = []
     if tie["approved_minutes"] != tie["paid_minutes"] + tie["held_minutes"]:
         breaches.append(f"approved minutes are not paid plus held: {tie}")
     if tie["billable_minutes"] != tie["billed_minutes"] + tie["bill_held_minutes"]:
         breaches.append(f"billable minutes are not billed plus held: {tie}")
-    if tie["unexplained_pence"] != 0:
-        breaches.append(f"{tie['unexplained_pence']} pence are unexplained: {tie}")
+    for unit in ("pence", "minutes"):
+        if tie[f"unexplained_{unit}"] != 0:
+            breaches.append(f"{tie[f'unexplained_{unit}']} {unit} are unexplained: {tie}")
     balance: Any = await world.call("invoicing", "GET", "/ledger/trial-balance")
     if not _balanced(balance):
         breaches.append(f"the ledger does not balance: {balance}")

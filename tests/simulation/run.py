@@ -7,10 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from paybill_common import dead_letters
-from tests.simulation.invariants import money_breaches, runtime_breaches
+from tests.simulation.invariants import money_breaches, runtime_breaches, tie_out
 from tests.simulation.story import WEEK, Story
 from tests.simulation.witness import Witness
 from tests.simulation.world import Company, World
+
+HELD = "hours were held when the week ended"
+CURED = "an operator replayed a dead letter"
+
+
+def crash_at(point: str) -> str:
+    """The name of a crash at one of the runtime's points."""
+    return f"a crash at {point}"
 
 
 class Breach(AssertionError):
@@ -25,6 +33,8 @@ class Outcome:
     events: int = 0
     crashes: list[str] = field(default_factory=list)
     parked: int = 0
+    met: set[str] = field(default_factory=set)
+    """Every fault and every turn of the story that really happened, by name."""
     breaches: list[str] = field(default_factory=list)
 
 
@@ -45,8 +55,13 @@ async def run_seed(
         await world.start()
         await Story(world).tell()
         outcome.parked = await _cure(world, witness)
+        if outcome.parked:
+            outcome.met.add(CURED)
         outcome.breaches += await runtime_breaches(world)
-        outcome.breaches += await money_breaches(world, WEEK)
+        tie = await tie_out(world, WEEK)
+        if tie["held_minutes"]:
+            outcome.met.add(HELD)
+        outcome.breaches += await money_breaches(world, tie)
         stuck = [letter for letter in await world.dead_letters() if letter["consumer"] != "witness"]
         outcome.breaches += [f"dead letter: {dict(letter)}" for letter in stuck]
         before = await world.digest()
@@ -55,6 +70,7 @@ async def run_seed(
         outcome.breaches += [f"a replay changed {name}" for name in before if before[name] != after[name]]
     finally:
         outcome.crashes = world.dice.crashes
+        outcome.met |= world.bus.met | {crash_at(point) for point in outcome.crashes}
     return outcome
 
 

@@ -67,12 +67,22 @@ def mark_published_without_publishing(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Relay, "_publish", some)
 
 
+def publish_in_another_order(patch: pytest.MonkeyPatch) -> None:
+    publish = Relay._publish
+
+    async def backwards(self: Relay, rows: Sequence[Any]) -> None:
+        await publish(self, rows[::-1])
+
+    patch.setattr(Relay, "_publish", backwards)
+
+
 MUTATIONS: list[tuple[Callable[[pytest.MonkeyPatch], None], str]] = [
     (commit_offsets_before_the_transaction, "was lost"),
     (drop_the_inbox, "times"),
     (skip_parking, "out of order"),
     (publish_twice_under_a_new_id, "never written"),
     (mark_published_without_publishing, "was lost"),
+    (publish_in_another_order, "out of order"),
 ]
 
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
+from pathlib import Path
 
 import pytest
 
-from tests.simulation.run import must_hold, run_seed
+import paybill_common
+from tests.simulation import faults
+from tests.simulation.run import CURED, HELD, crash_at, must_hold, run_seed
 from tests.simulation.witness import Witness
 from tests.simulation.world import Company
 
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", "200"))
 CHUNK = 10
+met: set[str] = set()
+"""What happened in the seeds that this process has run."""
 
 pytestmark = pytest.mark.simulation
 
@@ -20,7 +26,29 @@ pytestmark = pytest.mark.simulation
 async def test_every_invariant_holds_after_every_story(stage: tuple[Company, Witness], first: int) -> None:
     company, witness = stage
     for seed in range(first, min(first + CHUNK, SEEDS + 1)):
-        must_hold(await run_seed(seed, company=company, witness=witness, salt="seeds"))
+        outcome = await run_seed(seed, company=company, witness=witness, salt="seeds")
+        must_hold(outcome)
+        met.update(outcome.met)
+
+
+def crash_points() -> set[str]:
+    """Every point at which the runtime's code lets itself be crashed."""
+    sources = Path(paybill_common.__file__).parent.glob("*.py")
+    found = {point for source in sources for point in re.findall(r'faults\.reach\("([\w.]+)"\)', source.read_text())}
+    assert len(found) >= 7
+    return found
+
+
+async def test_every_fault_really_happened(stage: tuple[Company, Witness]) -> None:
+    """Invariants prove nothing about a fault that never came. Alone, this test tells stories until all have come."""
+    company, witness = stage
+    wanted = {crash_at(point) for point in crash_points()} | {HELD, CURED}
+    wanted |= {faults.DUPLICATE, faults.LATE_DUPLICATE, faults.OVERTAKEN, faults.PARTITION_MOVED}
+    for seed in range(1, SEEDS + 1):
+        if wanted <= met:
+            break
+        met.update((await run_seed(seed, company=company, witness=witness, salt="met")).met)
+    assert wanted <= met, f"never happened: {sorted(wanted - met)}"
 
 
 async def test_a_seed_reproduces(stage: tuple[Company, Witness]) -> None:

@@ -6,8 +6,10 @@ import json
 from datetime import UTC, datetime
 from uuid import UUID
 
+import asyncpg
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from compliance.app import SPEC
 from paybill_common.bus import Outgoing
@@ -17,6 +19,10 @@ from paybill_common.migrations import differences
 from paybill_contracts import event_class
 from paybill_contracts.timesheet import TimesheetAmended, TimesheetApproved
 from paybill_contracts.topics import contracts_root
+from paybill_stack import cli_ops
+from paybill_stack.cli import app
+from paybill_stack.client import ApiClient, Credentials
+from tests.kit import in_thread
 
 pytestmark = pytest.mark.integration
 
@@ -181,7 +187,7 @@ async def test_a_client_can_ask_for_more_or_for_less(service: Service) -> None:
     assert (await service.emitted())[-1][0] == "cleared"
 
 
-async def test_the_audit_chain_verifies_and_shows_tampering(service: Service) -> None:
+async def test_the_audit_chain_verifies(service: Service) -> None:
     worker = new_id()
     await service.feed(approved(service.agency, worker))
     await service.call("POST", "/documents", document(worker), status=201)
@@ -190,6 +196,73 @@ async def test_the_audit_chain_verifies_and_shows_tampering(service: Service) ->
     assert result["entries"] == 3
     entries = await service.call("GET", "/audit")
     assert [entry["action"] for entry in entries] == ["held", "document_recorded", "cleared"]
+
+
+TAMPERING = {
+    "another person": "UPDATE audit_entry SET actor = 'nobody' WHERE agency_id = $1 AND number = 2",
+    "another content": "UPDATE audit_entry SET detail = '{}' WHERE agency_id = $1 AND number = 1",
+    "another moment": "UPDATE audit_entry SET at = at - interval '1 day' WHERE agency_id = $1 AND number = 3",
+    "a false hash": "UPDATE audit_entry SET hash = repeat('0', 64) WHERE agency_id = $1 AND number = 2",
+    "one taken out": "DELETE FROM audit_entry WHERE agency_id = $1 AND number = 2",
+    "the last taken off": "DELETE FROM audit_entry WHERE agency_id = $1 AND number = 3",
+    "all taken away": "DELETE FROM audit_entry WHERE agency_id = $1",
+    "a false head": "UPDATE audit_head SET number = 2 WHERE agency_id = $1",
+}
+
+
+@pytest.mark.parametrize("how", TAMPERING)
+async def test_who_owns_the_database_cannot_change_the_trail_unseen(
+    service: Service, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """The owner may switch row-level security off and write; `paybill audit verify` then ends with 1 and says where."""
+    worker = new_id()
+    await service.feed(approved(service.agency, worker))
+    await service.call("POST", "/documents", document(worker), status=201)
+    untouched = Service(service.runtime, service.client, service.bus, service.keys)
+    untouched.consumer = service.consumer  # type: ignore[attr-defined]
+    await untouched.feed(approved(untouched.agency, new_id()))
+    assert await _verified_at_a_prompt(service, monkeypatch) == 0
+    await _as_owner(service, TAMPERING[how])
+    result = await service.call("GET", "/audit/verify")
+    assert not result["intact"]
+    assert result["breaks"]
+    assert await _verified_at_a_prompt(service, monkeypatch) == 1
+    assert (await untouched.call("GET", "/audit/verify"))["intact"]
+
+
+async def _as_owner(service: Service, statement: str) -> None:
+    owner = service.runtime.settings.database_owner_url
+    assert owner is not None
+    connection = await asyncpg.connect(owner.get_secret_value().replace("+asyncpg", ""))
+    tables = ("audit_entry", "audit_head")
+    try:
+        async with connection.transaction():
+            for table in tables:
+                await connection.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
+            done = await connection.execute(statement, service.agency)
+            for table in tables:
+                await connection.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+    finally:
+        await connection.close()
+    assert done.split()[-1] != "0", "nothing was tampered with"
+
+
+async def _verified_at_a_prompt(service: Service, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The exit status of `paybill audit verify` with what the service answers."""
+    said = await service.call("GET", "/audit/verify")
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        token = {"access_token": "t", "expires_in": 900}
+        return httpx.Response(200, json=token if request.url.path == "/oauth/token" else said)
+
+    def connect(_instance: str, *agencies: UUID) -> ApiClient:
+        urls = dict.fromkeys(("compliance", "reporting"), "http://service.test")
+        return ApiClient(urls, Credentials("c", "s"), agencies, transport=httpx.MockTransport(answer))
+
+    monkeypatch.setattr(cli_ops, "connect", connect)
+    command = ["audit", "verify", "--agency", str(service.agency)]
+    status: int = in_thread(lambda: CliRunner().invoke(app, command).exit_code)
+    return status
 
 
 async def test_nobody_but_the_owner_can_change_the_audit_trail(service: Service) -> None:

@@ -39,10 +39,13 @@ class MemoryBus:
     async def ready(self) -> bool:
         return True
 
+    def partition_of(self, topic: str, key: str) -> TopicPartition:
+        return TopicPartition(topic, zlib.crc32(key.encode()) % self.partition_count(topic))
+
     def append(self, record: Outgoing) -> None:
-        partition = zlib.crc32(record.key.encode()) % self.partition_count(record.topic)
-        log = self.log[TopicPartition(record.topic, partition)]
-        log.append(Record(record.topic, partition, len(log), record.key, record.value, record.headers))
+        tp = self.partition_of(record.topic, record.key)
+        log = self.log[tp]
+        log.append(Record(record.topic, tp.partition, len(log), record.key, record.value, record.headers))
 
     def rebalance(self, group: str) -> None:
         """Range assignment over the members that are up; each starts from the committed offsets."""

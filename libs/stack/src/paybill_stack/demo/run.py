@@ -5,7 +5,6 @@ import contextlib
 import csv
 import json
 import shutil
-import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from paybill_stack import StackError
 from paybill_stack.cli_common import facts
 from paybill_stack.client import CLI_CLIENT, ApiClient, Place
 from paybill_stack.demo.cast import BUSINESS_NOW, DEFAULT_SEED
-from paybill_stack.demo.generate import Plan, generate, read_plan, wanted_timesheets
+from paybill_stack.demo.generate import Plan, generate, read_plan
 from paybill_stack.demo.quiet import Quiet
 from paybill_stack.demo.stages import Stages
 from paybill_stack.demo.week import AgencyRun
@@ -226,7 +225,7 @@ def _summary(
     total["parked"] = sum(int(state["parked"]) for state in states.values())
     total["agencies"] = {
         one.slug: {name: week[name] for name in (*_COUNTS, *_MONEY)}
-        | {"timesheets": week["timesheets"], "clean": week["tie_out"]["clean"]}
+        | {"timesheets": week["timesheets"], "clean": week["tie_out"]["clean"] and _balanced(week["tie_out"])}
         for one, week in zip(runs, weeks, strict=True)
     }
     total["stages"] = dict(stages.seconds)
@@ -235,18 +234,26 @@ def _summary(
 
 
 def _clean(summary: Mapping[str, Any]) -> bool:
-    """Whether every minute and penny is explained and nothing is left lying."""
+    """Whether every minute and penny is explained, in each agency by itself too, and nothing is left lying."""
     tie_out = summary["tie_out"]
     return bool(
-        tie_out["unexplained_pence"] == 0
+        all(agency["clean"] for agency in summary["agencies"].values())
+        and tie_out["unexplained_pence"] == 0
         and tie_out["unexplained_minutes"] == 0
         and summary["dead_letters"] == 0
         and summary["parked"] == 0
-        and tie_out["approved_minutes"] == tie_out["paid_minutes"] + tie_out["held_minutes"]
-        and tie_out["billable_minutes"] == tie_out["billed_minutes"] + tie_out["bill_held_minutes"]
+        and _balanced(tie_out)
         and summary["timesheets"]["approved"] > 0
         and summary["payslips"] > 0
         and summary["invoices"] > 0
+    )
+
+
+def _balanced(tie_out: Mapping[str, int]) -> bool:
+    """Approved is paid plus held, billable is billed plus held."""
+    return (
+        tie_out["approved_minutes"] == tie_out["paid_minutes"] + tie_out["held_minutes"]
+        and tie_out["billable_minutes"] == tie_out["billed_minutes"] + tie_out["bill_held_minutes"]
     )
 
 
@@ -273,14 +280,3 @@ def _keep_up(instance: str, console: Console) -> None:
             time.sleep(3600)
     except KeyboardInterrupt:
         console.print("stopping", highlight=False)
-
-
-def main() -> int:
-    """The demo as the environment asks for it."""
-    console = Console()
-    keep_up = sys.stdin.isatty() and sys.stdout.isatty()
-    return demo(Asked(timesheets=wanted_timesheets(), keep_up=keep_up), console)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -27,7 +27,8 @@ from paybill_stack.importer.run import Options, Outcome, import_file
 
 _BATCH = 250
 _AT_ONCE = 6
-_MAIL_WAIT_S = 30.0
+_MAIL_WAIT_S = 30
+_MAIL_LOOKS_A_S = 4
 _LINK = re.compile(r"https?://[^\s\"<>]+/approve/[A-Za-z0-9_.~-]+")
 CLIENT_SIGNED = "Signed timesheets of the week on file"
 AGENCY_CHECKED = "The client did not answer; checked against the site's gate log and the workers' own records"
@@ -378,16 +379,13 @@ async def _letters(folder: Path, addresses: set[str]) -> dict[str, str]:
     """The approval link in the mail folder for each address. Raises DemoFailed when one does not come."""
     found: dict[str, str] = {}
     seen: set[str] = set()
-    waited = 0.0
-    while True:
+    for _ in range(_MAIL_WAIT_S * _MAIL_LOOKS_A_S):
         found |= await asyncio.to_thread(_read_letters, folder, addresses, seen)
         if len(found) == len(addresses):
             return found
-        if waited >= _MAIL_WAIT_S:
-            missing = sorted(addresses - set(found))
-            raise DemoFailed(f"no approval e-mail for {missing} in {folder} after {_MAIL_WAIT_S:.0f} s")
-        await asyncio.sleep(0.25)
-        waited += 0.25
+        await asyncio.sleep(1 / _MAIL_LOOKS_A_S)
+    missing = sorted(addresses - set(found))
+    raise DemoFailed(f"no approval e-mail for {missing} in {folder} after {_MAIL_WAIT_S} s")
 
 
 def _read_letters(folder: Path, addresses: set[str], seen: set[str]) -> dict[str, str]:

@@ -20,7 +20,7 @@ from reporting.api.web.route import PageRoute
 from reporting.domain import show
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
-PATIENCE_S = 8.0
+PATIENCE_S = 8
 FILE_BYTES_MAX = 4_000_000
 
 Form = Mapping[str, str]

@@ -34,7 +34,7 @@ from reporting.usecases.clients import Clients, Grant
 
 HERE = Path(__file__).parents[2]
 COOKIE = "paybill_session"
-AGENCIES_SECONDS = 5.0
+AGENCIES_SECONDS = 5
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; "
@@ -131,7 +131,7 @@ async def _visitor(request: Request, session: sessions.Session, grant: Grant) ->
 
 async def _agencies(request: Request) -> list[Any]:
     """Every agency's name, read at most every few seconds; each page shows only the visitor's own."""
-    kept: tuple[float, list[Any]] | None = getattr(request.app.state, "agency_names", None)
+    kept: tuple[float, list[Any]] | None = getattr(request.app.state, "agency_names", None)  # not money: a moment
     if kept is not None and time.monotonic() - kept[0] < AGENCIES_SECONDS:
         return kept[1]
     worker: Database = request.app.state.worker_database
