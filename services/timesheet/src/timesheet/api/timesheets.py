@@ -20,7 +20,8 @@ from timesheet.store import approvals, cards
 from timesheet.store import timesheets as store
 from timesheet.usecases import deciding, entering, facts
 from timesheet.usecases.charging import ANTICIPATED, load_work, refusal_of
-from timesheet.usecases.deciding import DecidedBy, Receipt, Rejection
+from timesheet.usecases.deciding import Receipt, Rejection
+from timesheet.usecases.evidence import DecidedBy, entry_to_dict
 
 router = APIRouter(
     prefix="/v1/agencies/{agency_id}", route_class=TxRoute, responses=ERROR_RESPONSES, tags=["timesheets"]
@@ -287,7 +288,7 @@ async def _story(tx: TxDep, agency_id: UUID, timesheet_id: UUID) -> m.TimesheetS
             problems = [f"{fact} ({hint})" if hint else fact]
     return m.TimesheetStory(
         **_listed(rows[0]),
-        entries=[m.EntryOut(**deciding.entry_to_dict(one.entry)) for one in work.entries.get(timesheet_id, ())],
+        entries=[m.EntryOut(**entry_to_dict(one.entry)) for one in work.entries.get(timesheet_id, ())],
         expenses=[
             m.ExpenseOut(
                 expense_id=one.expense_id,

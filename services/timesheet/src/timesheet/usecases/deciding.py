@@ -6,11 +6,9 @@ cannot be changed gets a receipt that says why; the others go through.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
@@ -19,7 +17,7 @@ from paybill_common.http.problems import not_found
 from paybill_common.ids import new_id
 from paybill_common.money import from_pence
 from timesheet.domain import workflow
-from timesheet.domain.entries import Entry, Expense, Shift, WeekRefused
+from timesheet.domain.entries import Entry, Expense, WeekRefused
 from timesheet.domain.lines import Interpretation
 from timesheet.domain.workflow import (
     Status,
@@ -33,19 +31,7 @@ from timesheet.store.timesheets import Change, PlacementFacts, StoredEntry, Stor
 from timesheet.usecases import facts
 from timesheet.usecases.charging import ANTICIPATED, Work, load_work, problems_of, refusal_of
 from timesheet.usecases.entering import draft, neighbours_of
-
-
-@dataclass(frozen=True)
-class DecidedBy:
-    """Who decides and from where: kept as evidence."""
-
-    kind: Literal["client", "agency"]
-    subject: str
-    name: str
-    ip: str | None = None
-    user_agent: str | None = None
-    note: str | None = None
-    approval_request_id: UUID | None = None
+from timesheet.usecases.evidence import DecidedBy, entry_to_dict, evidence_of, seen_sha256, what_is_shown
 
 
 @dataclass(frozen=True)
@@ -122,7 +108,7 @@ async def approve(
         shown = what_is_shown(timesheet, work)
         _check_seen(timesheet, shown, seen)
         charged = work.charged(timesheet)
-        proof = _evidence(tx, timesheet, state.version, "approved", by, shown)
+        proof = evidence_of(tx, timesheet, state.version, "approved", by, shown)
         evidence.append(proof)
         versions.append(
             _version(tx, timesheet, state.version, timesheet.placement, charged, by, proof["evidence_id"], work)
@@ -179,7 +165,9 @@ async def reject(
         state = workflow.reject(timesheet.state, reason=rejection.reason)
         shown = what_is_shown(timesheet, work)
         _check_seen(timesheet, shown, seen)
-        evidence.append(_evidence(tx, timesheet, state.version, "rejected", replace(by, note=rejection.reason), shown))
+        evidence.append(
+            evidence_of(tx, timesheet, state.version, "rejected", replace(by, note=rejection.reason), shown)
+        )
         changes.append(Change(timesheet.timesheet_id, state, timesheet.sequence + 1, rejection.reason_code))
         tx.emit(
             facts.rejected(
@@ -257,7 +245,7 @@ async def amend(
         tx, agency_id=agency_id, timesheet_id=timesheet_id, version=timesheet.state.version
     )
     placement = timesheet.placement if approved is None else facts.placement_from_dict(approved.placement)
-    proof = _evidence(
+    proof = evidence_of(
         tx, timesheet, state.version, "amended", replace(by, note=state.reason), what_is_shown(timesheet, after)
     )
     await store.remove_entries(tx, agency_id=agency_id, timesheet_id=timesheet_id)
@@ -294,54 +282,6 @@ async def locked(tx: Tx, *, agency_id: UUID, timesheet_id: UUID) -> Timesheet:
     if timesheet_id not in found:
         raise not_found("timesheet", timesheet_id)
     return found[timesheet_id]
-
-
-def what_is_shown(timesheet: Timesheet, work: Work) -> dict[str, Any]:
-    """What a client sees of a timesheet before deciding: days, hours and expenses; no pay rate."""
-    week = work.week(timesheet)
-    return {
-        "timesheet_id": str(timesheet.timesheet_id),
-        "reference": timesheet.reference,
-        "week_ending": timesheet.week_ending.isoformat(),
-        "version": timesheet.state.version,
-        "entries": [entry_to_dict(entry) for entry in week.entries],
-        "expenses": [
-            {"spent_on": one.on.isoformat(), "code": one.code, "charge_gbp": f"{one.charge_gbp:.2f}"}
-            for one in week.expenses
-            if one.applies.billable
-        ],
-    }
-
-
-def seen_sha256(shown: Mapping[str, Any]) -> str:
-    """The hash of what was shown."""
-    return hashlib.sha256(json.dumps(shown, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def entry_to_dict(entry: Entry) -> dict[str, Any]:
-    """An entry as JSON, without what it does not say."""
-    if isinstance(entry, Shift):
-        data: dict[str, Any] = {
-            "worked_on": entry.on.isoformat(),
-            "start": f"{entry.start:%H:%M}",
-            "finish": f"{entry.finish:%H:%M}",
-            "break_minutes": entry.break_minutes,
-        }
-        optional = {
-            "finish_on": entry.finish_on.isoformat() if entry.finish_on else None,
-            "break_start": f"{entry.break_start:%H:%M}" if entry.break_start else None,
-            "start_fold": entry.start_fold,
-            "finish_fold": entry.finish_fold,
-        }
-    else:
-        data = {"worked_on": entry.on.isoformat(), "unit": entry.unit.value, "units": _plain(entry.units)}
-        optional = {}
-    optional["rate_code"] = entry.rate_code
-    return data | {name: value for name, value in optional.items() if value is not None}
-
-
-def _plain(number: Decimal) -> str:
-    return f"{number.normalize():f}"
 
 
 def _each(
@@ -386,27 +326,6 @@ def _change(timesheet: Timesheet, state: workflow.TimesheetState, charged: Inter
 def _check_seen(timesheet: Timesheet, shown: Mapping[str, Any], seen: Mapping[UUID, str] | None) -> None:
     if seen is not None and seen.get(timesheet.timesheet_id) != seen_sha256(shown):
         raise SeenHasChanged(timesheet.state)
-
-
-def _evidence(
-    tx: Tx, timesheet: Timesheet, version: int, decision: str, by: DecidedBy, shown: Mapping[str, Any]
-) -> dict[str, Any]:
-    return {
-        "evidence_id": new_id(),
-        "timesheet_id": timesheet.timesheet_id,
-        "version": version,
-        "decision": decision,
-        "kind": by.kind,
-        "decided_at": tx.now.isoformat(),
-        "by_subject": by.subject,
-        "by_name": by.name,
-        "ip": by.ip,
-        "user_agent": by.user_agent,
-        "approval_request_id": by.approval_request_id,
-        "note": by.note,
-        "seen": shown,
-        "seen_sha256": seen_sha256(shown),
-    }
 
 
 def _version(
