@@ -18,6 +18,7 @@ from paybill_common.ids import new_id
 from paybill_common.money import from_pence
 from timesheet.domain import workflow
 from timesheet.domain.entries import Entry, Expense, WeekRefused
+from timesheet.domain.entry_holds import EntryBlocked
 from timesheet.domain.lines import Interpretation
 from timesheet.domain.workflow import (
     Status,
@@ -28,7 +29,7 @@ from timesheet.domain.workflow import (
 )
 from timesheet.store import timesheets as store
 from timesheet.store.timesheets import Change, PlacementFacts, StoredEntry, StoredExpense, Timesheet
-from timesheet.usecases import facts
+from timesheet.usecases import entry_holds, facts
 from timesheet.usecases.charging import ANTICIPATED, Work, load_work, problems_of, refusal_of
 from timesheet.usecases.entering import draft, neighbours_of
 from timesheet.usecases.evidence import DecidedBy, entry_to_dict, evidence_of, seen_sha256, what_is_shown
@@ -67,18 +68,34 @@ def _unknown(timesheet_id: UUID) -> Receipt:
     )
 
 
-async def submit(tx: Tx, *, agency_id: UUID, ids: Sequence[UUID]) -> list[Receipt]:
-    """Drafts to submitted, each with what its week would be worth at the rates in force."""
+async def submit(tx: Tx, *, agency_id: UUID, ids: Sequence[UUID], vouched: DecidedBy | None = None) -> list[Receipt]:
+    """Drafts to submitted, each with what its week would be worth at the rates in force.
+
+    Hours that compliance blocks need `vouched`, who submits them all the same and why, unless somebody vouched for the same
+    hours when they were entered.
+    """
     found = await store.load(tx, agency_id=agency_id, ids=ids, lock=True)
     work = await load_work(tx, agency_id=agency_id, timesheets=found.values())
+    holds = await entry_holds.holds_of(
+        tx, agency_id=agency_id, worker_ids={one.placement.worker_id for one in found.values()}
+    )
+    blocked = [one for one in found.values() if one.placement.worker_id in holds]
+    known = await entry_holds.vouched_for(tx, agency_id=agency_id, timesheets=blocked, work=work) if blocked else set()
     changes: list[Change] = []
+    to_keep: list[Timesheet] = []
 
     def one(timesheet: Timesheet) -> None:
         state = workflow.submit(timesheet.state)
         week = work.week(timesheet)
         if not week.entries and not week.expenses:
             raise TimesheetEmpty(timesheet.state)
+        worker_id = timesheet.placement.worker_id
+        needs_reason = bool(week.entries) and worker_id in holds and timesheet.timesheet_id not in known
+        if needs_reason:
+            entry_holds.check(holds, worker_id=worker_id, vouched=vouched)
         charged = work.charged(timesheet)
+        if needs_reason:
+            to_keep.append(timesheet)
         sequence = timesheet.sequence + 1
         changes.append(_change(timesheet, state, charged))
         tx.emit(
@@ -87,6 +104,9 @@ async def submit(tx: Tx, *, agency_id: UUID, ids: Sequence[UUID]) -> list[Receip
 
     receipts = _each(ids, found, one, already=TimesheetAlreadySubmitted)
     await store.save_states(tx, agency_id=agency_id, changes=changes)
+    if to_keep and vouched is not None:
+        by = {one.timesheet_id: vouched for one in to_keep}
+        await entry_holds.keep(tx, agency_id=agency_id, timesheets=to_keep, holds=holds, by=by)
     return receipts
 
 
@@ -307,7 +327,7 @@ def _each(
                 receipts.append(Receipt(timesheet_id, "accepted", timesheet.reference))
             except already as error:
                 receipts.append(Receipt(timesheet_id, "duplicate", timesheet.reference, error.code, str(error)))
-            except (WorkflowRefused, *ANTICIPATED) as error:
+            except (WorkflowRefused, EntryBlocked, *ANTICIPATED) as error:
                 receipts.append(refused(timesheet_id, error, timesheet.reference))
     return receipts
 
