@@ -19,6 +19,7 @@ PERSONAL = {
     "sort_code": "089999",
 }
 """What must never be seen on the bus: obviously fictional, and easy to find."""
+VOUCHED = {"worked_despite_hold": "the gate log shows that it was worked"}
 RULES = {
     "rules": [
         {"type": "daily_overtime", "rule_id": "ot-8h", "after_minutes": 480, "pay_multiplier": "1.5"},
@@ -125,7 +126,8 @@ class Story:
         start = self.starts[placement]
 
         def enter() -> Awaitable[Any]:
-            return self.world.call("timesheet", "PUT", f"/timesheets/{sheet}/entries", {"entries": self._hours(start)})
+            body = {"entries": self._hours(start)} | VOUCHED
+            return self.world.call("timesheet", "PUT", f"/timesheets/{sheet}/entries", body)
 
         def act(what: str, body: Any = None) -> Step:
             also = (409,) if what == "amend" else ()  # an amendment that changes nothing is refused
@@ -133,9 +135,9 @@ class Story:
                 "timesheet", "POST", f"/timesheets/{sheet}/{what}", body, expect=(200, 201, *also)
             )
 
-        steps: list[Step] = [enter, act("submit")]
+        steps: list[Step] = [enter, act("submit", VOUCHED)]
         if self.rng.random() < 0.2:
-            steps += [act("reject", {"reason": "the break is missing"}), act("reopen"), enter, act("submit")]
+            steps += [act("reject", {"reason": "the break is missing"}), act("reopen"), enter, act("submit", VOUCHED)]
         if self.rng.random() < 0.05:
             return steps
         steps.append(act("approve", {"evidence": {"kind": "agency", "note": "gate log checked"}}))

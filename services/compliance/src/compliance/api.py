@@ -36,7 +36,7 @@ FILE_TYPES = {"application/pdf": b"%PDF", "image/png": b"\x89PNG", "image/jpeg":
 
 
 class RequirementIn(BaseModel):
-    """A document the agency asks for. `blocks` empty only warns."""
+    """A document the agency asks for. `blocks` empty only warns; `entry` refuses further hours of who misses it."""
 
     title: Title
     blocks: Blocks

@@ -1,4 +1,4 @@
-"""What timesheet reads: compliance's decisions, to show a hold where hours are entered."""
+"""What timesheet reads: compliance's decisions, to refuse hours that a hold blocks and show it where they are entered."""
 
 from __future__ import annotations
 

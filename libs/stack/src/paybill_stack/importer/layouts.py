@@ -187,6 +187,7 @@ LAYOUTS: Mapping[Kind, tuple[Column, ...]] = {
         _column("expense_pay", Owner.TIMESHEET, "expense", "expense_amount"),
         _column("expense_charge", Owner.TIMESHEET),
         _column("expense_description", Owner.TIMESHEET, "description", "note"),
+        _column("worked_despite_hold", Owner.TIMESHEET),
     ),
 }  # fmt: skip
 

@@ -17,7 +17,11 @@ Block = Literal["entry", "pay", "bill"]
 
 @dataclass(frozen=True)
 class Requirement:
-    """A document that an agency asks for. `blocks` empty: it only warns."""
+    """A document that an agency asks for. `blocks` empty: it only warns.
+
+    `pay` and `bill` hold the week that misses it; `entry` makes the timesheet service refuse the worker's further hours, but
+    for hours that somebody vouches for (ADR 0016).
+    """
 
     code: str
     blocks: tuple[Block, ...]

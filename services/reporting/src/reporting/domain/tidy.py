@@ -122,7 +122,12 @@ class Evidence:
     facts: tuple[Fact, ...]
 
 
-_DECISIONS = {"approved": "Approved", "rejected": "Rejected", "amended": "Amended"}
+_DECISIONS = {
+    "approved": "Approved",
+    "rejected": "Rejected",
+    "amended": "Amended",
+    "recorded": "Recorded, although compliance blocks new hours,",
+}
 _DECIDERS = {"client": "the client", "agency": "the agency"}
 
 

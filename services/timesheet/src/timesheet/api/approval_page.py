@@ -23,7 +23,8 @@ from timesheet.domain.workflow import Status
 from timesheet.store.timesheets import Timesheet
 from timesheet.usecases import asking, deciding
 from timesheet.usecases.asking import Asking, BadLink, Link, LinkSigner
-from timesheet.usecases.deciding import DecidedBy, Receipt, Rejection
+from timesheet.usecases.deciding import Receipt, Rejection
+from timesheet.usecases.evidence import DecidedBy, seen_sha256, what_is_shown
 from timesheet.usecases.letters import day_text, hours_text
 
 router = APIRouter(include_in_schema=False)
@@ -212,7 +213,7 @@ def _page(found: Asking, form: _Form, *, done: Mapping[str, int] | None = None, 
 
 def _shown(timesheet: Timesheet, found: Asking, form: _Form) -> dict[str, Any]:
     row = found.labels[timesheet.timesheet_id]
-    shown = deciding.what_is_shown(timesheet, found.work)
+    shown = what_is_shown(timesheet, found.work)
     week = found.work.week(timesheet)
     cards = found.work.cards.get(timesheet.placement.placement_id, ())
     per_day = cards[-1].minutes_per_day if cards else 480
@@ -233,7 +234,7 @@ def _shown(timesheet: Timesheet, found: Asking, form: _Form) -> dict[str, Any]:
         "minutes": minutes,
         "hours": hours_text(minutes),
         "against_booking": _against_booking(minutes, row.booked_minutes),
-        "seen": deciding.seen_sha256(shown),
+        "seen": seen_sha256(shown),
         "choice": choice,
         "status": timesheet.state.status.value,
         "decided_at": f"{day_text(decided_at.date())} at {decided_at:%H:%M}" if decided_at else "",

@@ -420,12 +420,20 @@ class NewExpenseOut(BaseModel):
     status: Literal["accepted", "duplicate"]
 
 
+WorkedDespiteHold = Field(
+    None,
+    description="Why hours are recorded that a hold of compliance blocks: they were worked. Needs timesheets:approve and is "
+    "kept as evidence; without such a hold it does nothing",
+)
+
+
 class EntriesIn(Body):
     entries: Annotated[list[EntryIn], Field(max_length=200)]
     expenses: Annotated[list[ExpenseIn], Field(max_length=100)] | None = Field(
         None, description="Replaces the expenses too; left out, they stay"
     )
     external_id: ExternalId | None = Field(None, description="The timesheet's id elsewhere; left out, it stays")
+    worked_despite_hold: Reason | None = WorkedDespiteHold
 
 
 class EvidenceIn(Body):
@@ -444,6 +452,14 @@ class EvidenceIn(Body):
 
 class BatchIn(Body):
     timesheet_ids: Annotated[list[UUID], Field(min_length=1, max_length=1000)]
+
+
+class SubmitIn(Body):
+    worked_despite_hold: Reason | None = WorkedDespiteHold
+
+
+class SubmitBatchIn(BatchIn, SubmitIn):
+    pass
 
 
 class ApproveBatchIn(BatchIn):
@@ -598,7 +614,7 @@ class VersionOut(BaseModel):
 
 
 class EvidenceOut(BaseModel):
-    """Who decided, when, from where, and what they saw."""
+    """Who decided, when, from where, and what they saw. Decision `recorded`: hours taken although compliance blocks them."""
 
     model_config = ConfigDict(from_attributes=True)
     evidence_id: UUID
@@ -625,7 +641,7 @@ class TimesheetStory(TimesheetOut):
     lines: list[LineOut] = Field(description="Charged when approved; what they would be at today's rates before")
     versions: list[VersionOut]
     evidence: list[EvidenceOut]
-    entry_blocks: list[HoldReasonOut] = Field(description="Holds of this worker that also block new hours")
+    entry_blocks: list[HoldReasonOut] = Field(description="What compliance asks for before new hours of this worker")
 
 
 class OpenedOut(BaseModel):

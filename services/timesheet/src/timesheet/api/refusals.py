@@ -9,12 +9,14 @@ from paybill_common.http.problems import FieldError, Problem, problem_response
 from paybill_common.periods import BadPeriod
 from timesheet.domain.bank_holidays import BankHolidayYearUnknown
 from timesheet.domain.entries import WeekRefused
+from timesheet.domain.entry_holds import EntryBlocked
 from timesheet.domain.fields import FieldRefused
 from timesheet.domain.rates import RateCardGap, RateCardsOverlap
 from timesheet.domain.workflow import WorkflowRefused
 from timesheet.usecases.importing.rows import RowRefused
 
 REFUSALS = (
+    EntryBlocked,
     WorkflowRefused,
     WeekRefused,
     FieldRefused,
@@ -40,6 +42,12 @@ def problem_of(error: Exception) -> Problem:
     """The problem that a refusal is told as."""
     if isinstance(error, WorkflowRefused):
         return Problem(409, error.code, str(error))
+    if isinstance(error, EntryBlocked):
+        errors = [
+            FieldError(pointer="#/entries", detail=f"{one.requirement or one.code} is asked for", code=one.code)
+            for one in error.holds[:50]
+        ]
+        return Problem(409, error.code, str(error)[:2000], errors=errors, hint=error.hint)
     if isinstance(error, WeekRefused):
         first = error.problems[0]
         return Problem(

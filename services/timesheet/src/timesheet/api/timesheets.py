@@ -13,6 +13,7 @@ from paybill_common.http.paging import Cursor, Limit, Page, decode_cursor, encod
 from paybill_common.http.problems import ERROR_RESPONSES, Problem, conflict, invalid, not_found
 from paybill_common.http.route import TxDep, TxRoute, require
 from timesheet.api import models as m
+from timesheet.domain.entry_holds import EntryBlocked
 from timesheet.domain.explain import explain_line
 from timesheet.domain.lines import ChargeLine
 from timesheet.domain.rates import RateCard
@@ -20,8 +21,10 @@ from timesheet.store import approvals, cards
 from timesheet.store import timesheets as store
 from timesheet.usecases import deciding, entering, facts
 from timesheet.usecases.charging import ANTICIPATED, load_work, refusal_of
-from timesheet.usecases.deciding import DecidedBy, Receipt, Rejection
+from timesheet.usecases.deciding import Receipt, Rejection
+from timesheet.usecases.evidence import DecidedBy, entry_to_dict
 
+APPROVE = "timesheets:approve"
 router = APIRouter(
     prefix="/v1/agencies/{agency_id}", route_class=TxRoute, responses=ERROR_RESPONSES, tags=["timesheets"]
 )
@@ -64,10 +67,11 @@ async def list_timesheets(
 
 @router.post("/timesheets/submit-batch")
 async def submit_batch(
-    tx: TxDep, agency_id: UUID, body: m.BatchIn, principal: Principal = require("write")
+    request: Request, tx: TxDep, agency_id: UUID, body: m.SubmitBatchIn, principal: Principal = require("write")
 ) -> m.BatchOut:
     """Submit up to 1,000 drafts; each gets a receipt."""
-    return _batch(await deciding.submit(tx, agency_id=agency_id, ids=body.timesheet_ids))
+    vouched = vouching(request, principal, body.worked_despite_hold)
+    return _batch(await deciding.submit(tx, agency_id=agency_id, ids=body.timesheet_ids, vouched=vouched))
 
 
 @router.post("/timesheets/approve-batch")
@@ -76,10 +80,10 @@ async def approve_batch(
     tx: TxDep,
     agency_id: UUID,
     body: m.ApproveBatchIn,
-    principal: Principal = require("timesheets:approve"),
+    principal: Principal = require(APPROVE),
 ) -> m.BatchOut:
     """Approve up to 1,000 submitted timesheets with the same evidence; each gets a receipt."""
-    by = _by(request, principal, body.evidence)
+    by = decided_by(request, principal, body.evidence)
     return _batch(await deciding.approve(tx, agency_id=agency_id, ids=body.timesheet_ids, by=by))
 
 
@@ -93,7 +97,12 @@ async def get_timesheet(
 
 @router.put("/timesheets/{timesheet_id}/entries")
 async def put_entries(
-    tx: TxDep, agency_id: UUID, timesheet_id: UUID, body: m.EntriesIn, principal: Principal = require("write")
+    request: Request,
+    tx: TxDep,
+    agency_id: UUID,
+    timesheet_id: UUID,
+    body: m.EntriesIn,
+    principal: Principal = require("write"),
 ) -> m.TimesheetStory:
     """Replace the hours of a draft. Every problem of the week is named at once."""
     expenses = None if body.expenses is None else [(one.expense(), one.description) for one in body.expenses]
@@ -104,6 +113,7 @@ async def put_entries(
         entries=[one.entry() for one in body.entries],
         expenses=expenses,
         external_id=body.external_id,
+        vouched=vouching(request, principal, body.worked_despite_hold),
     )
     return await _story(tx, agency_id, timesheet_id)
 
@@ -126,10 +136,16 @@ async def post_expense(
 
 @router.post("/timesheets/{timesheet_id}/submit")
 async def submit(
-    tx: TxDep, agency_id: UUID, timesheet_id: UUID, principal: Principal = require("write")
+    request: Request,
+    tx: TxDep,
+    agency_id: UUID,
+    timesheet_id: UUID,
+    body: m.SubmitIn | None = None,
+    principal: Principal = require("write"),
 ) -> m.TimesheetStory:
     """Submit a draft for approval."""
-    _raise_refusal(await deciding.submit(tx, agency_id=agency_id, ids=[timesheet_id]))
+    vouched = vouching(request, principal, (body or m.SubmitIn()).worked_despite_hold)
+    _raise_refusal(await deciding.submit(tx, agency_id=agency_id, ids=[timesheet_id], vouched=vouched))
     return await _story(tx, agency_id, timesheet_id)
 
 
@@ -140,10 +156,10 @@ async def approve(
     agency_id: UUID,
     timesheet_id: UUID,
     body: m.ApproveIn | None = None,
-    principal: Principal = require("timesheets:approve"),
+    principal: Principal = require(APPROVE),
 ) -> m.TimesheetStory:
     """Approve for the agency, with its own evidence: pay cannot wait for a silent client."""
-    by = _by(request, principal, (body or m.ApproveIn()).evidence)
+    by = decided_by(request, principal, (body or m.ApproveIn()).evidence)
     _raise_refusal(await deciding.approve(tx, agency_id=agency_id, ids=[timesheet_id], by=by))
     return await _story(tx, agency_id, timesheet_id)
 
@@ -155,11 +171,11 @@ async def reject(
     agency_id: UUID,
     timesheet_id: UUID,
     body: m.RejectIn,
-    principal: Principal = require("timesheets:approve"),
+    principal: Principal = require(APPROVE),
 ) -> m.TimesheetStory:
     """Reject a submitted timesheet, with a reason."""
     rejection = Rejection(timesheet_id, body.reason_code, body.reason)
-    by = _by(request, principal, m.EvidenceIn())
+    by = decided_by(request, principal, m.EvidenceIn())
     _raise_refusal(await deciding.reject(tx, agency_id=agency_id, rejections=[rejection], by=by))
     return await _story(tx, agency_id, timesheet_id)
 
@@ -189,7 +205,7 @@ async def amend(
     agency_id: UUID,
     timesheet_id: UUID,
     body: m.AmendIn,
-    principal: Principal = require("timesheets:approve"),
+    principal: Principal = require(APPROVE),
 ) -> m.TimesheetStory:
     """Correct an approved week: a new version with its whole new state; pay and billing reverse the old lines."""
     await deciding.amend(
@@ -200,7 +216,7 @@ async def amend(
         expenses=[(one.expense(), one.description) for one in body.expenses],
         reason_code=body.reason_code,
         reason=body.reason,
-        by=_by(request, principal, m.EvidenceIn()),
+        by=decided_by(request, principal, m.EvidenceIn()),
     )
     return await _story(tx, agency_id, timesheet_id)
 
@@ -212,7 +228,19 @@ def client_address(request: Request) -> tuple[str | None, str | None]:
     return host, "".join(c for c in agent if c.isprintable())[:300] if agent else None
 
 
-def _by(request: Request, principal: Principal, evidence: m.EvidenceIn) -> DecidedBy:
+def vouching(request: Request, principal: Principal, reason: str | None) -> DecidedBy | None:
+    """Who records hours that compliance blocks, and why. Raises a 403 problem when the caller may not."""
+    if reason is None:
+        return None
+    if APPROVE not in principal.scopes:
+        raise Problem(
+            403, "scope_missing", f"worked_despite_hold needs the scope {APPROVE}, which the token does not carry."
+        )
+    return decided_by(request, principal, m.EvidenceIn(note=reason))
+
+
+def decided_by(request: Request, principal: Principal, evidence: m.EvidenceIn) -> DecidedBy:
+    """Who acts and from where, with the evidence that they give."""
     ip, agent = client_address(request)
     if evidence.kind == "client":
         note = f"Recorded by {principal.name}" + (f": {evidence.note}" if evidence.note else "")
@@ -232,7 +260,7 @@ def _raise_refusal(receipts: list[Receipt]) -> None:
     code, reason = receipt.code or "refused", receipt.reason or "The timesheet refuses this."
     if code == "timesheet_not_found":
         raise not_found("timesheet", receipt.timesheet_id)
-    if code.startswith("timesheet_") or code in ("reason_missing", "seen_has_changed"):
+    if code.startswith("timesheet_") or code in ("reason_missing", "seen_has_changed", EntryBlocked.code):
         raise conflict(code, reason, hint=receipt.hint)
     raise invalid(code, reason, hint=receipt.hint)
 
@@ -287,7 +315,7 @@ async def _story(tx: TxDep, agency_id: UUID, timesheet_id: UUID) -> m.TimesheetS
             problems = [f"{fact} ({hint})" if hint else fact]
     return m.TimesheetStory(
         **_listed(rows[0]),
-        entries=[m.EntryOut(**deciding.entry_to_dict(one.entry)) for one in work.entries.get(timesheet_id, ())],
+        entries=[m.EntryOut(**entry_to_dict(one.entry)) for one in work.entries.get(timesheet_id, ())],
         expenses=[
             m.ExpenseOut(
                 expense_id=one.expense_id,

@@ -170,11 +170,18 @@ async def save_decisions(tx: Tx, *, decisions: Sequence[dict[str, Any]]) -> None
 
 
 async def entry_blocks(tx: Tx, *, agency_id: UUID, worker_ids: Sequence[UUID]) -> dict[UUID, list[dict[str, Any]]]:
-    """By worker, the reasons of standing holds that also block new hours: shown where hours are entered."""
+    """By worker, the reasons of the newest decisions that block new hours, each with the `reference` of its timesheet.
+
+    A decision that clears pay and bill blocks new hours too, when its requirement blocks nothing but entry. Of several
+    timesheets that miss the same document, the first is named.
+    """
     result = await tx.execute(
-        "SELECT DISTINCT d.worker_id, reason FROM compliance_decision d, jsonb_array_elements(d.reasons) AS reason "
-        "WHERE d.agency_id = :agency AND d.held AND d.worker_id = ANY(CAST(:ids AS uuid[])) "
-        "AND reason->'blocks' ? 'entry'",
+        "SELECT DISTINCT ON (d.worker_id, why->>'requirement', why->>'code') d.worker_id, "
+        "why || jsonb_build_object('reference', t.reference) AS reason FROM compliance_decision d "
+        "JOIN timesheet t ON t.agency_id = d.agency_id AND t.timesheet_id = d.timesheet_id, "
+        "jsonb_array_elements(d.reasons) AS why "
+        "WHERE d.agency_id = :agency AND d.worker_id = ANY(CAST(:ids AS uuid[])) AND why->'blocks' ? 'entry' "
+        "ORDER BY d.worker_id, why->>'requirement', why->>'code', t.number",
         agency=agency_id,
         ids=list(set(worker_ids)),
     )

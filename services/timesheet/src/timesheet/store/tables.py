@@ -366,7 +366,7 @@ evidence = Table(
     Column("seen", JSONB, nullable=False),
     Column("seen_sha256", Text, nullable=False),
     _of_timesheet(),
-    CheckConstraint("decision IN ('approved', 'rejected', 'amended')", name="decision_known"),
+    CheckConstraint("decision IN ('approved', 'rejected', 'amended', 'recorded')", name="decision_known"),
     CheckConstraint("kind IN ('client', 'agency')", name="kind_known"),
     Index("ix_evidence_timesheet", "agency_id", "timesheet_id"),
     comment="Who decided, when, from where, and what they saw",

@@ -362,6 +362,22 @@ async def version_of(tx: Tx, *, agency_id: UUID, timesheet_id: UUID, version: in
     return result.first()
 
 
+async def recorded_entries(
+    tx: Tx, *, agency_id: UUID, ids: Sequence[UUID]
+) -> dict[tuple[UUID, int], list[list[dict[str, Any]]]]:
+    """By timesheet and version, the hours that somebody vouched for although compliance blocks new hours."""
+    result = await tx.execute(
+        "SELECT timesheet_id, version, seen->'entries' AS entries FROM evidence WHERE agency_id = :agency "
+        "AND timesheet_id = ANY(CAST(:ids AS uuid[])) AND decision = 'recorded'",
+        agency=agency_id,
+        ids=list(ids),
+    )
+    found: dict[tuple[UUID, int], list[list[dict[str, Any]]]] = {}
+    for row in result:
+        found.setdefault((row.timesheet_id, row.version), []).append(row.entries)
+    return found
+
+
 async def history(tx: Tx, *, agency_id: UUID, timesheet_id: UUID) -> tuple[list[Any], list[Any]]:
     """Versions and evidence of one timesheet, oldest first."""
     versions = await tx.execute(

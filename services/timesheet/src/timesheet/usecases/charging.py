@@ -116,4 +116,4 @@ def refusal_of(error: Exception) -> tuple[str, str, str]:
     code = str(getattr(error, "code", "week_cannot_be_charged"))
     if isinstance(error, FieldRefused):
         return code, error.fact, error.hint
-    return code, str(error), ""
+    return code, str(error), str(getattr(error, "hint", ""))

@@ -6,11 +6,9 @@ cannot be changed gets a receipt that says why; the others go through.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
@@ -19,7 +17,8 @@ from paybill_common.http.problems import not_found
 from paybill_common.ids import new_id
 from paybill_common.money import from_pence
 from timesheet.domain import workflow
-from timesheet.domain.entries import Entry, Expense, Shift, WeekRefused
+from timesheet.domain.entries import Entry, Expense, WeekRefused
+from timesheet.domain.entry_holds import EntryBlocked
 from timesheet.domain.lines import Interpretation
 from timesheet.domain.workflow import (
     Status,
@@ -30,22 +29,10 @@ from timesheet.domain.workflow import (
 )
 from timesheet.store import timesheets as store
 from timesheet.store.timesheets import Change, PlacementFacts, StoredEntry, StoredExpense, Timesheet
-from timesheet.usecases import facts
+from timesheet.usecases import entry_holds, facts
 from timesheet.usecases.charging import ANTICIPATED, Work, load_work, problems_of, refusal_of
 from timesheet.usecases.entering import draft, neighbours_of
-
-
-@dataclass(frozen=True)
-class DecidedBy:
-    """Who decides and from where: kept as evidence."""
-
-    kind: Literal["client", "agency"]
-    subject: str
-    name: str
-    ip: str | None = None
-    user_agent: str | None = None
-    note: str | None = None
-    approval_request_id: UUID | None = None
+from timesheet.usecases.evidence import DecidedBy, entry_to_dict, evidence_of, seen_sha256, what_is_shown
 
 
 @dataclass(frozen=True)
@@ -81,18 +68,34 @@ def _unknown(timesheet_id: UUID) -> Receipt:
     )
 
 
-async def submit(tx: Tx, *, agency_id: UUID, ids: Sequence[UUID]) -> list[Receipt]:
-    """Drafts to submitted, each with what its week would be worth at the rates in force."""
+async def submit(tx: Tx, *, agency_id: UUID, ids: Sequence[UUID], vouched: DecidedBy | None = None) -> list[Receipt]:
+    """Drafts to submitted, each with what its week would be worth at the rates in force.
+
+    Hours that compliance blocks need `vouched`, who submits them all the same and why, unless somebody vouched for the same
+    hours when they were entered.
+    """
     found = await store.load(tx, agency_id=agency_id, ids=ids, lock=True)
     work = await load_work(tx, agency_id=agency_id, timesheets=found.values())
+    holds = await entry_holds.holds_of(
+        tx, agency_id=agency_id, worker_ids={one.placement.worker_id for one in found.values()}
+    )
+    blocked = [one for one in found.values() if one.placement.worker_id in holds]
+    known = await entry_holds.vouched_for(tx, agency_id=agency_id, timesheets=blocked, work=work) if blocked else set()
     changes: list[Change] = []
+    to_keep: list[Timesheet] = []
 
     def one(timesheet: Timesheet) -> None:
         state = workflow.submit(timesheet.state)
         week = work.week(timesheet)
         if not week.entries and not week.expenses:
             raise TimesheetEmpty(timesheet.state)
+        worker_id = timesheet.placement.worker_id
+        needs_reason = bool(week.entries) and worker_id in holds and timesheet.timesheet_id not in known
+        if needs_reason:
+            entry_holds.check(holds, worker_id=worker_id, vouched=vouched)
         charged = work.charged(timesheet)
+        if needs_reason:
+            to_keep.append(timesheet)
         sequence = timesheet.sequence + 1
         changes.append(_change(timesheet, state, charged))
         tx.emit(
@@ -101,6 +104,9 @@ async def submit(tx: Tx, *, agency_id: UUID, ids: Sequence[UUID]) -> list[Receip
 
     receipts = _each(ids, found, one, already=TimesheetAlreadySubmitted)
     await store.save_states(tx, agency_id=agency_id, changes=changes)
+    if to_keep and vouched is not None:
+        by = {one.timesheet_id: vouched for one in to_keep}
+        await entry_holds.keep(tx, agency_id=agency_id, timesheets=to_keep, holds=holds, by=by)
     return receipts
 
 
@@ -122,7 +128,7 @@ async def approve(
         shown = what_is_shown(timesheet, work)
         _check_seen(timesheet, shown, seen)
         charged = work.charged(timesheet)
-        proof = _evidence(tx, timesheet, state.version, "approved", by, shown)
+        proof = evidence_of(tx, timesheet, state.version, "approved", by, shown)
         evidence.append(proof)
         versions.append(
             _version(tx, timesheet, state.version, timesheet.placement, charged, by, proof["evidence_id"], work)
@@ -179,7 +185,9 @@ async def reject(
         state = workflow.reject(timesheet.state, reason=rejection.reason)
         shown = what_is_shown(timesheet, work)
         _check_seen(timesheet, shown, seen)
-        evidence.append(_evidence(tx, timesheet, state.version, "rejected", replace(by, note=rejection.reason), shown))
+        evidence.append(
+            evidence_of(tx, timesheet, state.version, "rejected", replace(by, note=rejection.reason), shown)
+        )
         changes.append(Change(timesheet.timesheet_id, state, timesheet.sequence + 1, rejection.reason_code))
         tx.emit(
             facts.rejected(
@@ -257,7 +265,7 @@ async def amend(
         tx, agency_id=agency_id, timesheet_id=timesheet_id, version=timesheet.state.version
     )
     placement = timesheet.placement if approved is None else facts.placement_from_dict(approved.placement)
-    proof = _evidence(
+    proof = evidence_of(
         tx, timesheet, state.version, "amended", replace(by, note=state.reason), what_is_shown(timesheet, after)
     )
     await store.remove_entries(tx, agency_id=agency_id, timesheet_id=timesheet_id)
@@ -296,54 +304,6 @@ async def locked(tx: Tx, *, agency_id: UUID, timesheet_id: UUID) -> Timesheet:
     return found[timesheet_id]
 
 
-def what_is_shown(timesheet: Timesheet, work: Work) -> dict[str, Any]:
-    """What a client sees of a timesheet before deciding: days, hours and expenses; no pay rate."""
-    week = work.week(timesheet)
-    return {
-        "timesheet_id": str(timesheet.timesheet_id),
-        "reference": timesheet.reference,
-        "week_ending": timesheet.week_ending.isoformat(),
-        "version": timesheet.state.version,
-        "entries": [entry_to_dict(entry) for entry in week.entries],
-        "expenses": [
-            {"spent_on": one.on.isoformat(), "code": one.code, "charge_gbp": f"{one.charge_gbp:.2f}"}
-            for one in week.expenses
-            if one.applies.billable
-        ],
-    }
-
-
-def seen_sha256(shown: Mapping[str, Any]) -> str:
-    """The hash of what was shown."""
-    return hashlib.sha256(json.dumps(shown, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def entry_to_dict(entry: Entry) -> dict[str, Any]:
-    """An entry as JSON, without what it does not say."""
-    if isinstance(entry, Shift):
-        data: dict[str, Any] = {
-            "worked_on": entry.on.isoformat(),
-            "start": f"{entry.start:%H:%M}",
-            "finish": f"{entry.finish:%H:%M}",
-            "break_minutes": entry.break_minutes,
-        }
-        optional = {
-            "finish_on": entry.finish_on.isoformat() if entry.finish_on else None,
-            "break_start": f"{entry.break_start:%H:%M}" if entry.break_start else None,
-            "start_fold": entry.start_fold,
-            "finish_fold": entry.finish_fold,
-        }
-    else:
-        data = {"worked_on": entry.on.isoformat(), "unit": entry.unit.value, "units": _plain(entry.units)}
-        optional = {}
-    optional["rate_code"] = entry.rate_code
-    return data | {name: value for name, value in optional.items() if value is not None}
-
-
-def _plain(number: Decimal) -> str:
-    return f"{number.normalize():f}"
-
-
 def _each(
     ids: Sequence[UUID],
     found: Mapping[UUID, Timesheet],
@@ -367,7 +327,7 @@ def _each(
                 receipts.append(Receipt(timesheet_id, "accepted", timesheet.reference))
             except already as error:
                 receipts.append(Receipt(timesheet_id, "duplicate", timesheet.reference, error.code, str(error)))
-            except (WorkflowRefused, *ANTICIPATED) as error:
+            except (WorkflowRefused, EntryBlocked, *ANTICIPATED) as error:
                 receipts.append(refused(timesheet_id, error, timesheet.reference))
     return receipts
 
@@ -386,27 +346,6 @@ def _change(timesheet: Timesheet, state: workflow.TimesheetState, charged: Inter
 def _check_seen(timesheet: Timesheet, shown: Mapping[str, Any], seen: Mapping[UUID, str] | None) -> None:
     if seen is not None and seen.get(timesheet.timesheet_id) != seen_sha256(shown):
         raise SeenHasChanged(timesheet.state)
-
-
-def _evidence(
-    tx: Tx, timesheet: Timesheet, version: int, decision: str, by: DecidedBy, shown: Mapping[str, Any]
-) -> dict[str, Any]:
-    return {
-        "evidence_id": new_id(),
-        "timesheet_id": timesheet.timesheet_id,
-        "version": version,
-        "decision": decision,
-        "kind": by.kind,
-        "decided_at": tx.now.isoformat(),
-        "by_subject": by.subject,
-        "by_name": by.name,
-        "ip": by.ip,
-        "user_agent": by.user_agent,
-        "approval_request_id": by.approval_request_id,
-        "note": by.note,
-        "seen": shown,
-        "seen_sha256": seen_sha256(shown),
-    }
 
 
 def _version(

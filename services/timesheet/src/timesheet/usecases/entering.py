@@ -14,7 +14,9 @@ from timesheet.domain.entries import Entry, Expense, Shift, WeekRefused, WorkedW
 from timesheet.store import cards as card_store
 from timesheet.store import timesheets as store
 from timesheet.store.timesheets import StoredEntry, StoredExpense, Timesheet
+from timesheet.usecases import entry_holds
 from timesheet.usecases.charging import problems_of
+from timesheet.usecases.evidence import DecidedBy
 
 
 async def put_entries(
@@ -26,15 +28,22 @@ async def put_entries(
     expenses: Sequence[tuple[Expense, str | None]] | None,
     external_id: str | None = None,
     source: str = "api",
+    vouched: DecidedBy | None = None,
 ) -> None:
-    """Replace the entries of a draft, and its expenses when given. Raises WeekRefused with every problem."""
+    """Replace the entries of a draft, and its expenses when given. Raises WeekRefused with every problem.
+
+    `vouched` is who records hours that compliance blocks, and why; without it they raise EntryBlocked. No hours at all are
+    never blocked.
+    """
     timesheet = await draft(tx, agency_id=agency_id, timesheet_id=timesheet_id)
+    worker_id = timesheet.placement.worker_id
+    holds = await entry_holds.holds_of(tx, agency_id=agency_id, worker_ids=[worker_id]) if entries else {}
+    entry_holds.check(holds, worker_id=worker_id, vouched=vouched)
     kept = await store.expenses_of(tx, agency_id=agency_id, ids=[timesheet_id])
     before = [(one.expense, one.description) for one in kept.get(timesheet_id, [])]
     after = before if expenses is None else list(expenses)
     await _check(tx, agency_id=agency_id, timesheet=timesheet, entries=entries, expenses=[one for one, _ in after])
     await store.remove_entries(tx, agency_id=agency_id, timesheet_id=timesheet_id)
-    worker_id = timesheet.placement.worker_id
     await store.insert_entries(
         tx,
         agency_id=agency_id,
@@ -55,6 +64,9 @@ async def put_entries(
     await store.set_source(tx, agency_id=agency_id, ids=[timesheet_id], source=source)
     if external_id is not None:
         await store.set_external_id(tx, agency_id=agency_id, timesheet_id=timesheet_id, external_id=external_id)
+    if holds and vouched is not None:
+        by = {timesheet_id: vouched}
+        await entry_holds.keep(tx, agency_id=agency_id, timesheets=[timesheet], holds=holds, by=by)
 
 
 async def add_expense(

@@ -8,7 +8,7 @@ another, is a duplicate and changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -30,6 +30,7 @@ from timesheet.domain.entries import (
     WorkedWeek,
     week_problems,
 )
+from timesheet.domain.entry_holds import EntryBlocked
 from timesheet.domain.fields import SLUG
 from timesheet.domain.parsing import ClockTime, parse_hours_decimal, parse_time, parse_units
 from timesheet.domain.rates import RateCard, card_for
@@ -40,7 +41,10 @@ from timesheet.store import records
 from timesheet.store import timesheets as store
 from timesheet.store.records import KINDS, Row
 from timesheet.store.timesheets import StoredEntry, StoredExpense, Timesheet
+from timesheet.usecases import entry_holds
 from timesheet.usecases.charging import finish_in_doubt, placement_period
+from timesheet.usecases.entry_holds import Holds
+from timesheet.usecases.evidence import DecidedBy
 from timesheet.usecases.importing.records import Rows
 from timesheet.usecases.importing.rows import Cells, ImportReceipt, RowRefused
 from timesheet.usecases.opening import open_timesheets, timesheet_id_of
@@ -101,6 +105,7 @@ class _HoursRow:
     entry: Entry | None
     expense: Expense | None
     description: str | None
+    worked_despite_hold: str | None = None
     key: UUID | None = None
     record_id: UUID | None = None
 
@@ -116,9 +121,13 @@ class _Group:
     timesheet: Timesheet | None = None
 
 
-async def import_hours(tx: Tx, *, agency_id: UUID, import_id: UUID, rows: Rows) -> list[ImportReceipt]:
+async def import_hours(
+    tx: Tx, *, agency_id: UUID, import_id: UUID, rows: Rows, by: DecidedBy, may_vouch: bool
+) -> list[ImportReceipt]:
     """Columns: placement_ref, worked_on, then start and finish (break, break_start), or hours, or units; rate_code;
-    expense_code, expense_pay, expense_charge, expense_description. A receipt for each row, in the rows' order.
+    expense_code, expense_pay, expense_charge, expense_description; worked_despite_hold. A receipt for each row, in the rows'
+    order. Hours that compliance blocks are refused, but for rows that say why they are recorded all the same, where the
+    sender `may_vouch` for them.
     """
     receipts: dict[int, ImportReceipt] = {}
     read = list(_read_all(rows, receipts))
@@ -129,8 +138,13 @@ async def import_hours(tx: Tx, *, agency_id: UUID, import_id: UUID, rows: Rows) 
     )
     fresh = await _fresh(tx, agency_id, read, placements, receipts)
     groups = await _groups(tx, agency_id, fresh, placements)
+    holds = await entry_holds.holds_of(
+        tx, agency_id=agency_id, worker_ids={group.placement["worker_id"] for group in groups}
+    )
+    _refuse_blocked(groups, holds, receipts, may_vouch=may_vouch)
     await _check(tx, agency_id, groups, receipts)
     await _write(tx, agency_id, import_id, groups, receipts)
+    await _keep_reasons(tx, agency_id, groups, holds, by)
     return [receipts[index] for index in range(len(rows))]
 
 
@@ -166,6 +180,7 @@ def _read(index: int, number: int, cells: Cells) -> _HoursRow:
         entry,
         expense,
         cells.text("expense_description"),
+        cells.text("worked_despite_hold", length_max=workflow.REASON_LENGTH_MAX),
     )
 
 
@@ -327,6 +342,48 @@ async def _groups(tx: Tx, agency_id: UUID, rows: Sequence[_HoursRow], placements
     for group in groups.values():
         group.timesheet = found.get(group.timesheet_id)
     return list(groups.values())
+
+
+def _refuse_blocked(
+    groups: Sequence[_Group], holds: Holds, receipts: dict[int, ImportReceipt], *, may_vouch: bool
+) -> None:
+    """Take out the hours that compliance blocks and nobody vouches for; an expense is no hour."""
+    for group in groups:
+        against = holds.get(group.placement["worker_id"])
+        if not against:
+            continue
+        blocked = EntryBlocked(group.placement["worker_id"], against)
+        kept: list[_HoursRow] = []
+        for row in group.rows:
+            if row.entry is None or (row.worked_despite_hold is not None and may_vouch):
+                kept.append(row)
+            elif row.worked_despite_hold is None:
+                refusal = row.cells.refuse("placement_ref", blocked.code, str(blocked), blocked.hint)
+                receipts[row.index] = refusal.receipt(row.number)
+            else:
+                refusal = row.cells.refuse(
+                    "worked_despite_hold",
+                    "scope_missing",
+                    f"you may not vouch for blocked hours. {blocked}",
+                    blocked.hint,
+                )
+                receipts[row.index] = refusal.receipt(row.number)
+        group.rows = kept
+
+
+async def _keep_reasons(tx: Tx, agency_id: UUID, groups: Sequence[_Group], holds: Holds, by: DecidedBy) -> None:
+    """Keep who vouched for hours that compliance blocks, once a timesheet, with each reason that its rows gave."""
+    reasons: dict[UUID, dict[str, None]] = {}
+    for group in groups:
+        if group.placement["worker_id"] in holds:
+            for row in group.rows:
+                if row.entry is not None and row.worked_despite_hold is not None:
+                    reasons.setdefault(group.timesheet_id, {})[row.worked_despite_hold] = None
+    if not reasons:
+        return
+    stored = await store.load(tx, agency_id=agency_id, ids=reasons)
+    vouched = {timesheet_id: replace(by, note="; ".join(given)) for timesheet_id, given in reasons.items()}
+    await entry_holds.keep(tx, agency_id=agency_id, timesheets=list(stored.values()), holds=holds, by=vouched)
 
 
 async def _check(tx: Tx, agency_id: UUID, groups: Sequence[_Group], receipts: dict[int, ImportReceipt]) -> None:
