@@ -9,8 +9,11 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from toy import message, submitted
 
+from paybill_common import telemetry
 from paybill_common.auth import BadToken, TokenVerifier
 from paybill_common.bus import Record
 from paybill_common.clock import StartedClock, london_date
@@ -96,6 +99,15 @@ def test_an_unknown_type_is_read_but_has_no_data() -> None:
     assert decode(Record("t", 0, 0, "k", text)).data is None
 
 
+def test_of_an_ignored_type_the_envelope_alone_is_read() -> None:
+    ignores = frozenset({type(submitted(1, 1))})
+    broken = message(submitted(1, 1)).replace('"minutes":', '"not_minutes":')
+    event = decode(Record("t", 0, 0, "k", broken), ignores=ignores)
+    assert (event.type, event.key, event.data) == (submitted(1, 1).TYPE, submitted(1, 1).partition_key(), None)
+    with pytest.raises(BadEnvelope, match="lacks sequence"):
+        decode(Record("t", 0, 0, "k", broken.replace('"sequence":', '"not_sequence":')), ignores=ignores)
+
+
 def test_tomorrows_optional_field_is_passed_over() -> None:
     text = message(submitted(1, 1)).replace('"source":"api"', '"source":"api","shift_pattern":"nights"')
     assert decode(Record("t", 0, 0, "k", text)).data == submitted(1, 1)
@@ -106,6 +118,14 @@ def test_data_that_does_not_fit_names_the_field(field: str) -> None:
     text = message(submitted(1, 1)).replace(f'"{field}":', f'"not_{field}":')
     with pytest.raises(BadEnvelope, match=field):
         decode(Record("t", 0, 0, "k", text))
+
+
+def test_the_traceparent_is_that_of_the_current_span() -> None:
+    assert telemetry.current_traceparent() is None
+    with TracerProvider().get_tracer("test").start_as_current_span("work"):
+        carrier: dict[str, str] = {}
+        TraceContextTextMapPropagator().inject(carrier)
+        assert telemetry.current_traceparent() == carrier["traceparent"]
 
 
 async def test_tokens_are_checked(keys) -> None:  # type: ignore[no-untyped-def]
