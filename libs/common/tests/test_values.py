@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -19,9 +21,10 @@ from paybill_common.bus import Record
 from paybill_common.clock import StartedClock, london_date
 from paybill_common.config import UnknownSetting, read_settings
 from paybill_common.envelope import BadEnvelope, decode
-from paybill_common.ids import derived_id, new_id
+from paybill_common.ids import derived_id, in_order, new_id, pair_in_order
 from paybill_common.money import NotMoney, from_pence, half_up_pence, line_pence, to_pence
 from paybill_common.periods import BadPeriod, DateRange, week_ending_of, week_of
+from paybill_common.rows import rows_json
 
 
 @given(st.integers(min_value=-(10**12), max_value=10**12))
@@ -88,6 +91,12 @@ def test_ids_are_ordered_and_derived_ids_repeat() -> None:
     assert len(set(ids)) == 50
 
 
+@given(st.lists(st.tuples(st.uuids(), st.uuids())))
+def test_ids_sorted_by_their_number_are_in_their_own_order(pairs: list[tuple[UUID, UUID]]) -> None:
+    assert sorted(pairs, key=pair_in_order) == sorted(pairs)
+    assert sorted((one for one, _ in pairs), key=in_order) == sorted(one for one, _ in pairs)
+
+
 def test_an_envelope_survives_the_bus() -> None:
     data = submitted(1, 1)
     event = decode(Record("paybill.timesheet", 0, 0, data.partition_key(), message(data)))
@@ -126,6 +135,26 @@ def test_the_traceparent_is_that_of_the_current_span() -> None:
         carrier: dict[str, str] = {}
         TraceContextTextMapPropagator().inject(carrier)
         assert telemetry.current_traceparent() == carrier["traceparent"]
+
+
+def test_rows_keep_their_amounts_days_and_ids() -> None:
+    row = {
+        "id": derived_id("row"),
+        "gbp": Decimal("1.10"),
+        "on": date(2026, 4, 5),
+        "at": datetime(2026, 4, 5, 1, tzinfo=UTC),
+    }
+    read = json.loads(rows_json([{**row, "nothing": None, "minutes": 5}]))
+    assert read == [
+        {
+            "id": str(row["id"]),
+            "gbp": "1.10",
+            "on": "2026-04-05",
+            "at": "2026-04-05T01:00:00Z",
+            "nothing": None,
+            "minutes": 5,
+        }
+    ]
 
 
 async def test_tokens_are_checked(keys) -> None:  # type: ignore[no-untyped-def]
