@@ -50,6 +50,12 @@ def test_a_line_rounds_once() -> None:
     assert line_pence(Decimal("150.0000"), units=Decimal("2.25")) == 33750
 
 
+@given(st.decimals(-9999, 9999, places=4), st.integers(-10_000, 10_000), st.decimals(Decimal("-99.75"), 99, places=4))
+def test_a_line_is_its_exact_amount_rounded_once(rate: Decimal, minutes: int, units: Decimal) -> None:
+    assert line_pence(rate, minutes=minutes) == half_up_pence(Fraction(rate) * minutes * 100 / 60)
+    assert line_pence(rate, units=units) == half_up_pence(Fraction(rate) * Fraction(units) * 100)
+
+
 @given(st.integers(min_value=0, max_value=100_000), st.integers(min_value=0, max_value=100_000))
 def test_pay_never_falls_as_minutes_rise(a: int, b: int) -> None:
     low, high = sorted((a, b))
