@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
@@ -106,5 +107,6 @@ def event_classes() -> dict[str, type[EventData]]:
     return dict(_REGISTRY)
 
 
+@cache
 def _load() -> None:
     from paybill_contracts import events  # noqa: F401  registers every class once

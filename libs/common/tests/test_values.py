@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from toy import message, submitted
 
+from paybill_common import telemetry
 from paybill_common.auth import BadToken, TokenVerifier
 from paybill_common.bus import Record
 from paybill_common.clock import StartedClock, london_date
 from paybill_common.config import UnknownSetting, read_settings
 from paybill_common.envelope import BadEnvelope, decode
-from paybill_common.ids import derived_id, new_id
+from paybill_common.ids import derived_id, in_order, new_id, pair_in_order
 from paybill_common.money import NotMoney, from_pence, half_up_pence, line_pence, to_pence
 from paybill_common.periods import BadPeriod, DateRange, week_ending_of, week_of
+from paybill_common.rows import rows_json
 
 
 @given(st.integers(min_value=-(10**12), max_value=10**12))
@@ -42,6 +48,12 @@ def test_halves_round_away_from_zero(exact: str, pence: int) -> None:
 def test_a_line_rounds_once() -> None:
     assert line_pence(Decimal("12.7100"), minutes=440) == 9321  # 7:20 x 12.71 = 93.20666..
     assert line_pence(Decimal("150.0000"), units=Decimal("2.25")) == 33750
+
+
+@given(st.decimals(-9999, 9999, places=4), st.integers(-10_000, 10_000), st.decimals(Decimal("-99.75"), 99, places=4))
+def test_a_line_is_its_exact_amount_rounded_once(rate: Decimal, minutes: int, units: Decimal) -> None:
+    assert line_pence(rate, minutes=minutes) == half_up_pence(Fraction(rate) * minutes * 100 / 60)
+    assert line_pence(rate, units=units) == half_up_pence(Fraction(rate) * Fraction(units) * 100)
 
 
 @given(st.integers(min_value=0, max_value=100_000), st.integers(min_value=0, max_value=100_000))
@@ -85,6 +97,12 @@ def test_ids_are_ordered_and_derived_ids_repeat() -> None:
     assert len(set(ids)) == 50
 
 
+@given(st.lists(st.tuples(st.uuids(), st.uuids())))
+def test_ids_sorted_by_their_number_are_in_their_own_order(pairs: list[tuple[UUID, UUID]]) -> None:
+    assert sorted(pairs, key=pair_in_order) == sorted(pairs)
+    assert sorted((one for one, _ in pairs), key=in_order) == sorted(one for one, _ in pairs)
+
+
 def test_an_envelope_survives_the_bus() -> None:
     data = submitted(1, 1)
     event = decode(Record("paybill.timesheet", 0, 0, data.partition_key(), message(data)))
@@ -94,6 +112,15 @@ def test_an_envelope_survives_the_bus() -> None:
 def test_an_unknown_type_is_read_but_has_no_data() -> None:
     text = message(submitted(1, 1)).replace("paybill.timesheet.submitted.v1", "paybill.timesheet.dreamt.v7")
     assert decode(Record("t", 0, 0, "k", text)).data is None
+
+
+def test_of_an_ignored_type_the_envelope_alone_is_read() -> None:
+    ignores = frozenset({type(submitted(1, 1))})
+    broken = message(submitted(1, 1)).replace('"minutes":', '"not_minutes":')
+    event = decode(Record("t", 0, 0, "k", broken), ignores=ignores)
+    assert (event.type, event.key, event.data) == (submitted(1, 1).TYPE, submitted(1, 1).partition_key(), None)
+    with pytest.raises(BadEnvelope, match="lacks sequence"):
+        decode(Record("t", 0, 0, "k", broken.replace('"sequence":', '"not_sequence":')), ignores=ignores)
 
 
 def test_tomorrows_optional_field_is_passed_over() -> None:
@@ -106,6 +133,34 @@ def test_data_that_does_not_fit_names_the_field(field: str) -> None:
     text = message(submitted(1, 1)).replace(f'"{field}":', f'"not_{field}":')
     with pytest.raises(BadEnvelope, match=field):
         decode(Record("t", 0, 0, "k", text))
+
+
+def test_the_traceparent_is_that_of_the_current_span() -> None:
+    assert telemetry.current_traceparent() is None
+    with TracerProvider().get_tracer("test").start_as_current_span("work"):
+        carrier: dict[str, str] = {}
+        TraceContextTextMapPropagator().inject(carrier)
+        assert telemetry.current_traceparent() == carrier["traceparent"]
+
+
+def test_rows_keep_their_amounts_days_and_ids() -> None:
+    row = {
+        "id": derived_id("row"),
+        "gbp": Decimal("1.10"),
+        "on": date(2026, 4, 5),
+        "at": datetime(2026, 4, 5, 1, tzinfo=UTC),
+    }
+    read = json.loads(rows_json([{**row, "nothing": None, "minutes": 5}]))
+    assert read == [
+        {
+            "id": str(row["id"]),
+            "gbp": "1.10",
+            "on": "2026-04-05",
+            "at": "2026-04-05T01:00:00Z",
+            "nothing": None,
+            "minutes": 5,
+        }
+    ]
 
 
 async def test_tokens_are_checked(keys) -> None:  # type: ignore[no-untyped-def]

@@ -43,7 +43,10 @@ class PermanentError(Exception):
 
 @dataclass(frozen=True)
 class Subscription:
-    """What a service reads. `handles` and `ignores` together name every event of its topics; a test checks it."""
+    """What a service reads. `handles` and `ignores` together name every event of its topics; a test checks it.
+
+    The data of what it ignores is not looked at: it reaches the handler as an event without data.
+    """
 
     consumer: str
     topics: tuple[str, ...]
@@ -163,7 +166,7 @@ class Consumer:
                 backoff_s = min(backoff_s * 2, 30.0)
 
     async def _process(self, records: Sequence[Record]) -> StepResult:
-        parsed = _parse(records)
+        parsed = _parse(records, self.subscription.ignores)
         with telemetry.HANDLER_SECONDS.labels(self.name).time():
             try:
                 result = await self._in_one_transaction(records, parsed, one_by_one=bool(parsed.broken))
@@ -309,11 +312,11 @@ class Consumer:
             self.stopped = await dead_letters.is_stopped(tx, consumer=self.name)
 
 
-def _parse(records: Iterable[Record]) -> _Parsed:
+def _parse(records: Iterable[Record], ignores: frozenset[type[EventData]]) -> _Parsed:
     parsed = _Parsed()
     for record in records:
         try:
-            parsed.events.append(decode(record))
+            parsed.events.append(decode(record, ignores=ignores))
         except BadEnvelope as error:
             parsed.broken.append((record, error))
     return parsed

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from paybill_common.bus import Record
 from paybill_common.ids import derived_id
@@ -30,7 +31,7 @@ class BadEnvelope(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Event(Generic[E]):
-    """An event as read from the bus. `data` is None for a tombstone or for a type these contracts do not know."""
+    """An event as read from the bus. `data` is None for a tombstone, and for a type that is not known or not read here."""
 
     id: UUID
     type: str
@@ -111,13 +112,13 @@ def encode(
     return f'{json.dumps(head, separators=(",", ":"))[:-1]},"data":{data.model_dump_json()}}}'
 
 
-def decode(record: Record) -> AnyEvent:
-    """Read a record. Raises BadEnvelope saying what is wrong with it."""
+def decode(record: Record, *, ignores: frozenset[type[EventData]] = frozenset()) -> AnyEvent:
+    """Read a record; of a type that the reader ignores the envelope alone. Raises BadEnvelope saying what is wrong with it."""
     if record.value is None:
         return _tombstone(record)
     try:
-        raw = json.loads(record.value)
-    except (ValueError, RecursionError) as error:
+        raw = from_json(record.value)
+    except ValueError as error:
         raise BadEnvelope(f"the value is not JSON: {error}") from error
     if not isinstance(raw, dict):
         raise BadEnvelope("the value is not a JSON object")
@@ -129,7 +130,7 @@ def decode(record: Record) -> AnyEvent:
     if unstorable:
         raise BadEnvelope(f"the envelope's {', '.join(unstorable)} has characters that cannot be stored")
     try:
-        data = model.model_validate(raw["data"]) if model is not None else None
+        data = None if model is None or model in ignores else model.model_validate(raw["data"])
         return Event(
             id=UUID(raw["id"]),
             type=raw["type"],

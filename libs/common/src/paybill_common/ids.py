@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from operator import attrgetter
 from uuid import UUID, uuid5
 
 import uuid_utils
@@ -26,6 +27,15 @@ def new_id() -> UUID:
 def use_id_source(source: Callable[[], UUID]) -> None:
     """Make `new_id` draw from `source` in this context: simulations use it so that a seed reproduces."""
     _source.set(source)
+
+
+in_order = attrgetter("int")
+"""Sort ids by this: the order of UUIDs and of Postgres, without a call of Python for every comparison."""
+
+
+def pair_in_order(pair: tuple[UUID, UUID]) -> tuple[int, int]:
+    """Sort (agency, record) by this: the order of the pairs themselves, sooner."""
+    return pair[0].int, pair[1].int
 
 
 def derived_id(*parts: object) -> UUID:

@@ -8,6 +8,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from paybill_common.ids import in_order
+
 _INSERT = text(
     """
     INSERT INTO inbox (consumer, event_id)
@@ -24,5 +26,5 @@ async def take_new(session: AsyncSession, *, consumer: str, event_ids: Sequence[
     """
     if not event_ids:
         return set()
-    result = await session.execute(_INSERT, {"consumer": consumer, "ids": sorted(set(event_ids))})
+    result = await session.execute(_INSERT, {"consumer": consumer, "ids": sorted(set(event_ids), key=in_order)})
     return {row.event_id for row in result}

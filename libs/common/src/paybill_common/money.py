@@ -31,9 +31,12 @@ def from_pence(pence: int) -> Decimal:
 
 def half_up_pence(exact_pence: Fraction) -> int:
     """Round an exact number of pence half away from zero: the contractual rule for a charge line's amount."""
-    doubled = abs(exact_pence) * 2
-    rounded = (doubled.numerator + doubled.denominator) // (2 * doubled.denominator)
-    return rounded if exact_pence >= 0 else -rounded
+    return _half_up(exact_pence.numerator, exact_pence.denominator)
+
+
+def _half_up(numerator: int, denominator: int) -> int:
+    rounded = (2 * abs(numerator) + denominator) // (2 * denominator)
+    return rounded if numerator >= 0 else -rounded
 
 
 def half_up_gbp(amount_gbp: Decimal) -> Decimal:
@@ -48,9 +51,10 @@ def as_rate(value: Decimal) -> Decimal:
 
 def line_pence(rate_gbp: Decimal, *, minutes: int | None = None, units: Decimal | None = None) -> int:
     """The amount of one line in pence: minutes x rate / 60, or units x rate, rounded half up once."""
-    rate_pence = Fraction(rate_gbp) * 100
+    rate, parts = rate_gbp.as_integer_ratio()
     if minutes is not None:
-        return half_up_pence(rate_pence * minutes / 60)
+        return _half_up(100 * rate * minutes, 60 * parts)
     if units is not None:
-        return half_up_pence(rate_pence * Fraction(units))
+        count, of = units.as_integer_ratio()
+        return _half_up(100 * rate * count, parts * of)
     raise NotMoney("a line needs minutes or units")

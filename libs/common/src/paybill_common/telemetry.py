@@ -42,9 +42,10 @@ HTTP_SECONDS = Histogram("paybill_http_request_seconds", "Time of one HTTP reque
 
 def current_traceparent() -> str | None:
     """The W3C traceparent of the current span, or None when nothing is traced."""
-    carrier: dict[str, str] = {}
-    _propagator.inject(carrier)
-    return carrier.get("traceparent")
+    span = trace.get_current_span().get_span_context()
+    if not span.is_valid:
+        return None
+    return f"00-{trace.format_trace_id(span.trace_id)}-{trace.format_span_id(span.span_id)}-{span.trace_flags:02x}"
 
 
 def carry_on(cause: str | None, current: str | None) -> str | None:

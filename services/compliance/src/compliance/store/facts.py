@@ -13,6 +13,8 @@ from uuid import UUID
 from compliance.domain.decide import DEFAULT_REQUIREMENTS, ApprovedWeek, Block, Decision, HeldDocument, Requirement
 from paybill_common.db import Tx
 from paybill_common.envelope import Event
+from paybill_common.ids import pair_in_order
+from paybill_common.rows import rows_json
 from paybill_contracts.placement import WorkerChanged
 from paybill_contracts.timesheet import ApprovedFacts
 
@@ -39,7 +41,7 @@ class DecisionRow:
 
 async def lock_workers(tx: Tx, pairs: Iterable[Pair]) -> None:
     """Lock these workers' rows in sorted order, making the missing ones first: decisions about a worker queue here."""
-    ordered = sorted(set(pairs))
+    ordered = sorted(set(pairs), key=pair_in_order)
     if not ordered:
         return
     params = {"agencies": [a for a, _ in ordered], "workers": [w for _, w in ordered]}
@@ -101,7 +103,7 @@ async def save_approved(tx: Tx, events: Sequence[Event[Any]]) -> list[UUID]:
             WHERE decision.sequence < EXCLUDED.sequence
         RETURNING timesheet_id
         """,
-        rows=json.dumps(rows, default=str),
+        rows=rows_json(rows),
     )
     return [row.timesheet_id for row in result]
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from paybill_common.db import Tx
 from paybill_common.envelope import Event
+from paybill_common.ids import pair_in_order
 from paybill_contracts.base import Reason
 from paybill_contracts.compliance import ComplianceCleared, ComplianceHeld
 from paybill_contracts.control import WeekCutOff
@@ -58,7 +59,7 @@ async def apply_approved(tx: Tx, events: Sequence[Event[Any]]) -> list[Key]:
         key = (event.data.agency_id, event.data.timesheet_id)
         if key not in newest or event.data.version > newest[key].data.version:
             newest[key] = event
-    ordered = [newest[key] for key in sorted(newest)]
+    ordered = [newest[key] for key in sorted(newest, key=pair_in_order)]
     facts: list[ApprovedFacts] = [event.data for event in ordered]
     if not facts:
         return []
@@ -102,7 +103,7 @@ async def apply_approved(tx: Tx, events: Sequence[Event[Any]]) -> list[Key]:
     )
     moved = {(row.agency_id, row.timesheet_id) for row in result}
     await _insert_charges(tx, [event.data for event in events])
-    return sorted(moved)
+    return sorted(moved, key=pair_in_order)
 
 
 async def _insert_charges(tx: Tx, facts: Sequence[ApprovedFacts]) -> None:
@@ -188,7 +189,7 @@ async def apply_decisions(tx: Tx, events: Sequence[Event[Any]]) -> list[Key]:
         reasons=[reasons_json(fact.reasons) for fact in decisions],
         decided=[fact.decided_at for fact in decisions],
     )
-    return sorted({(row.agency_id, row.timesheet_id) for row in result})
+    return sorted({(row.agency_id, row.timesheet_id) for row in result}, key=pair_in_order)
 
 
 def reasons_json(reasons: Iterable[Reason]) -> str:

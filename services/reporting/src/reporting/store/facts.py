@@ -5,24 +5,21 @@ Rows travel as one JSON document (`jsonb_to_recordset`), so a thousand facts cos
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from paybill_common.db import Tx
+from paybill_common.ids import pair_in_order
+from paybill_common.rows import rows_json
 
 Row = Mapping[str, Any]
 Keys = Iterable[tuple[UUID, UUID]]
 """(agency_id, timesheet_id) pairs."""
 
 
-def _dump(rows: Sequence[Row]) -> str:
-    return json.dumps(rows, default=str)
-
-
 def _unzip(keys: Keys) -> dict[str, list[UUID]]:
-    ordered = sorted(set(keys))
+    ordered = sorted(set(keys), key=pair_in_order)
     return {"agencies": [agency for agency, _ in ordered], "ids": [record for _, record in ordered]}
 
 
@@ -58,7 +55,7 @@ async def save_agencies(tx: Tx, rows: Sequence[Row]) -> None:
         ON CONFLICT (agency_id) DO UPDATE SET reference = EXCLUDED.reference, bureau_id = EXCLUDED.bureau_id,
             sequence = EXCLUDED.sequence WHERE agency.sequence < EXCLUDED.sequence
         """,
-        rows=_dump(rows),
+        rows=rows_json(rows),
     )
 
 
@@ -71,7 +68,7 @@ async def save_parties(tx: Tx, rows: Sequence[Row]) -> None:
         ON CONFLICT (agency_id, kind, party_id) DO UPDATE SET reference = EXCLUDED.reference,
             status = EXCLUDED.status, sequence = EXCLUDED.sequence WHERE party.sequence < EXCLUDED.sequence
         """,
-        rows=_dump(rows),
+        rows=rows_json(rows),
     )
 
 
@@ -90,7 +87,7 @@ async def save_timesheet_facts(tx: Tx, rows: Sequence[Row]) -> None:
         WHERE t.agency_id = r.agency_id AND t.timesheet_id = r.timesheet_id
           AND (t.sequence IS NULL OR t.sequence < r.sequence)
         """,
-        rows=_dump(rows),
+        rows=rows_json(rows),
     )
 
 
@@ -102,7 +99,7 @@ async def save_expected(tx: Tx, rows: Sequence[Row]) -> None:
         FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (agency_id uuid, timesheet_id uuid, expected_at timestamptz)
         WHERE t.agency_id = r.agency_id AND t.timesheet_id = r.timesheet_id
         """,
-        rows=_dump(rows),
+        rows=rows_json(rows),
     )
 
 
@@ -116,7 +113,7 @@ async def save_submitted(tx: Tx, rows: Sequence[Row]) -> None:
         WHERE t.agency_id = r.agency_id AND t.timesheet_id = r.timesheet_id
           AND (t.submitted_sequence IS NULL OR t.submitted_sequence < r.sequence)
         """,
-        rows=_dump(rows),
+        rows=rows_json(rows),
     )
 
 
@@ -130,7 +127,7 @@ async def save_rejected(tx: Tx, rows: Sequence[Row]) -> None:
         WHERE t.agency_id = r.agency_id AND t.timesheet_id = r.timesheet_id
           AND (t.rejected_sequence IS NULL OR t.rejected_sequence < r.sequence)
         """,
-        rows=_dump(rows),
+        rows=rows_json(rows),
     )
 
 
@@ -147,7 +144,7 @@ async def save_approved(tx: Tx, rows: Sequence[Row]) -> None:
         WHERE t.agency_id = r.agency_id AND t.timesheet_id = r.timesheet_id
           AND (t.approved_sequence IS NULL OR t.approved_sequence < r.sequence)
         """,
-        rows=_dump(rows),
+        rows=rows_json(rows),
     )
 
 
@@ -167,7 +164,7 @@ async def save_charge_lines(tx: Tx, rows: Sequence[Row]) -> None:
             charge_gbp numeric, payable boolean, billable boolean, rate_card_version int, rule_id text)
         ON CONFLICT DO NOTHING
         """,
-        rows=_dump(rows),
+        rows=rows_json(rows),
     )
 
 
@@ -186,7 +183,7 @@ async def save_decisions(tx: Tx, rows: Sequence[Row]) -> None:
           AND (t.compliance_version IS NULL
                OR (t.compliance_version, t.compliance_sequence) < (r.version, r.sequence))
         """,
-        rows=_dump(rows),
+        rows=rows_json(rows),
     )
 
 
@@ -198,7 +195,7 @@ async def save_alerts(tx: Tx, rows: Sequence[Row]) -> None:
             code text, requirement text, timesheet_id uuid, raised_at timestamptz)
         ON CONFLICT DO NOTHING
         """,
-        rows=_dump(rows),
+        rows=rows_json(rows),
     )
 
 
@@ -242,7 +239,7 @@ async def save_payslips(tx: Tx, rows: Sequence[Row]) -> set[tuple[UUID, UUID]]:
         WHERE payslip.state = 'draft' AND (EXCLUDED.state = 'finalised' OR payslip.sequence < EXCLUDED.sequence)
         RETURNING agency_id, payslip_id
         """,
-        rows=_dump(rows),
+        rows=rows_json(rows),
     )
     return {(row.agency_id, row.payslip_id) for row in result}
 
@@ -271,7 +268,7 @@ async def replace_shares(
             SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (agency_id uuid, payslip_id uuid,
                 timesheet_id uuid, version int, finalised boolean, minutes int, pay_gbp numeric, cost_gbp numeric)
             """,
-            rows=_dump(shares),
+            rows=rows_json(shares),
         )
     if lines:
         await tx.execute(
@@ -283,7 +280,7 @@ async def replace_shares(
                 rounding_gbp numeric)
             ON CONFLICT DO NOTHING
             """,
-            rows=_dump(lines),
+            rows=rows_json(lines),
         )
     return before
 
@@ -331,7 +328,7 @@ async def save_pay_holds(tx: Tx, states: Sequence[Row], held: Sequence[Row]) -> 
         WHERE pay_hold_state.sequence < EXCLUDED.sequence
         RETURNING agency_id, payslip_id
         """,
-        rows=_dump(states),
+        rows=rows_json(states),
     )
     newer = {(row.agency_id, row.payslip_id) for row in result}
     if not newer:
@@ -353,7 +350,7 @@ async def save_pay_holds(tx: Tx, states: Sequence[Row], held: Sequence[Row]) -> 
                 timesheet_id uuid, version int, minutes int, pay_gbp numeric, reasons jsonb)
             ON CONFLICT DO NOTHING
             """,
-            rows=_dump(rows),
+            rows=rows_json(rows),
         )
     return touched | {(row["agency_id"], row["timesheet_id"]) for row in rows}
 
@@ -388,7 +385,7 @@ async def save_bill_decisions(tx: Tx, rows: Sequence[Row]) -> None:
         WHERE t.agency_id = r.agency_id AND t.timesheet_id = r.timesheet_id
           AND (t.bill_version IS NULL OR (t.bill_version, t.bill_sequence) < (r.version, r.sequence))
         """,
-        rows=_dump(rows),
+        rows=rows_json(rows),
     )
 
 
@@ -406,7 +403,7 @@ async def save_documents(tx: Tx, rows: Sequence[Row]) -> set[UUID]:
             ledger_balanced boolean, sequence bigint)
         ON CONFLICT DO NOTHING RETURNING document_id
         """,
-        rows=_dump(rows),
+        rows=rows_json(rows),
     )
     return {row.document_id for row in result}
 
@@ -421,7 +418,7 @@ async def save_billed_lines(tx: Tx, rows: Sequence[Row]) -> None:
             net_gbp numeric)
         ON CONFLICT DO NOTHING
         """,
-        rows=_dump(rows),
+        rows=rows_json(rows),
     )
 
 
@@ -476,7 +473,7 @@ async def save_receipts(tx: Tx, rows: Sequence[Row]) -> None:
             document_id uuid, client_id uuid, paid_on date, amount_gbp numeric, balance_gbp numeric, sequence bigint)
         ON CONFLICT DO NOTHING
         """,
-        rows=_dump(rows),
+        rows=rows_json(rows),
     )
 
 
@@ -492,7 +489,7 @@ async def save_payments(tx: Tx, rows: Sequence[Row]) -> None:
             amount_gbp = EXCLUDED.amount_gbp, funds_on = EXCLUDED.funds_on, sequence = EXCLUDED.sequence
         WHERE payment.sequence < EXCLUDED.sequence
         """,
-        rows=_dump(rows),
+        rows=rows_json(rows),
     )
 
 
@@ -512,7 +509,7 @@ async def save_pay_runs(tx: Tx, rows: Sequence[Row]) -> None:
             difference_accepted = EXCLUDED.difference_accepted
         WHERE pay_run.sequence < EXCLUDED.sequence
         """,
-        rows=_dump(rows),
+        rows=rows_json(rows),
     )
 
 
@@ -530,7 +527,7 @@ async def save_invoice_runs(tx: Tx, rows: Sequence[Row]) -> None:
             held_minutes = EXCLUDED.held_minutes, difference_accepted = EXCLUDED.difference_accepted
         WHERE invoice_run.sequence < EXCLUDED.sequence
         """,
-        rows=_dump(rows),
+        rows=rows_json(rows),
     )
 
 
@@ -548,7 +545,7 @@ async def save_cut_offs(tx: Tx, rows: Sequence[Row]) -> None:
             pay_gbp = EXCLUDED.pay_gbp, charge_gbp = EXCLUDED.charge_gbp
         WHERE week_cut_off.sequence < EXCLUDED.sequence
         """,
-        rows=_dump(rows),
+        rows=rows_json(rows),
     )
 
 
@@ -560,7 +557,7 @@ async def save_story(tx: Tx, rows: Sequence[Row]) -> None:
             event_id uuid, kind text, sequence bigint, happened_at timestamptz, detail jsonb)
         ON CONFLICT DO NOTHING
         """,
-        rows=_dump(rows),
+        rows=rows_json(rows),
     )
 
 
@@ -574,5 +571,5 @@ async def beat(tx: Tx, rows: Sequence[Row]) -> None:
         ON CONFLICT (agency_id) DO UPDATE SET facts = pulse.facts + EXCLUDED.facts,
             last_fact_at = greatest(pulse.last_fact_at, EXCLUDED.last_fact_at)
         """,
-        rows=_dump(rows),
+        rows=rows_json(rows),
     )

@@ -51,11 +51,13 @@ def instant(on: date, clock: time, fold: int | None = None) -> int:
     return second if fold else first
 
 
+@lru_cache(maxsize=8192)
 def either_instant(on: date, clock: time) -> tuple[int, ...]:
     """Every minute at which a clock edge can fall, for cutting; one on all days but two a year."""
     return tuple(sorted(set(_both(on, clock))))
 
 
+@lru_cache(maxsize=16384)
 def local(minute: int) -> datetime:
     """London's wall clock at this minute."""
     return (_EPOCH + minute * _MINUTE).astimezone(LONDON)

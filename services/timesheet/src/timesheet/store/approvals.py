@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -10,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from paybill_common.db import Tx
+from paybill_common.rows import rows_json
 
 _APPROVER = "lower(coalesce(p.approver_email, c.approver_email))"
 _WAITING_FROM = """
@@ -88,7 +88,7 @@ async def put_requests(tx: Tx, *, agency_id: UUID, requests: Sequence[dict[str, 
         "waiting = EXCLUDED.waiting, sent_at = EXCLUDED.sent_at, times_sent = approval_request.times_sent + 1",
         agency=agency_id,
         now=tx.now,
-        rows=json.dumps(list(requests), default=str),
+        rows=rows_json(requests),
     )
 
 
@@ -165,7 +165,7 @@ async def save_decisions(tx: Tx, *, decisions: Sequence[dict[str, Any]]) -> None
             held = EXCLUDED.held, reasons = EXCLUDED.reasons, decided_at = EXCLUDED.decided_at
         WHERE compliance_decision.sequence < EXCLUDED.sequence
         """,
-        rows=json.dumps(list(decisions), default=str),
+        rows=rows_json(decisions),
     )
 
 

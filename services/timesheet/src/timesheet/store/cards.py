@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from paybill_common.db import Tx
+from paybill_common.rows import rows_json
 from timesheet.domain.rates import RateCard, rate_card_from_dict, with_new_version
 
 _RESOLVED = """
@@ -137,7 +138,7 @@ async def put_heads(tx: Tx, *, agency_id: UUID, cards: Sequence[Mapping[str, Any
         "ON CONFLICT (agency_id, rate_card_id) DO UPDATE SET external_id = EXCLUDED.external_id, name = EXCLUDED.name, "
         "client_id = EXCLUDED.client_id, placement_id = EXCLUDED.placement_id, version = EXCLUDED.version",
         agency=agency_id,
-        rows=json.dumps([dict(card) for card in cards], default=str),
+        rows=rows_json(cards),
     )
 
 

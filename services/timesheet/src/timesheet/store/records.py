@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 
 from paybill_common.db import Tx
+from paybill_common.rows import rows_json
 from timesheet.store import tables
 
 Row = dict[str, Any]
@@ -94,7 +94,7 @@ async def upsert(tx: Tx, *, agency_id: UUID, kind: Kind, rows: Sequence[Row]) ->
         f"ON CONFLICT ({keys}) DO UPDATE SET {changes}",
         **({} if kind.id_column == "agency_id" else {"agency": agency_id}),
         now=tx.now,
-        rows=json.dumps([{name: row.get(name) for name in names} for row in rows], default=str),
+        rows=rows_json([{name: row.get(name) for name in names} for row in rows]),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -12,6 +11,7 @@ from uuid import UUID
 
 from paybill_common.db import Tx
 from paybill_common.money import from_pence
+from paybill_common.rows import rows_json
 from timesheet.domain.entries import Entry, Expense, Shift, UnitEntry
 from timesheet.domain.lines import ChargeLine
 from timesheet.domain.vocabulary import Applies, Element, LineKind, RateUnit
@@ -334,7 +334,7 @@ async def insert_versions(tx: Tx, *, agency_id: UUID, versions: Sequence[dict[st
             payable_units numeric, billable_units numeric, pay_gbp numeric, charge_gbp numeric)
         """,
         agency=agency_id,
-        rows=json.dumps(list(versions), default=str),
+        rows=rows_json(versions),
     )
 
 
@@ -348,7 +348,7 @@ async def insert_evidence(tx: Tx, *, agency_id: UUID, evidence: Sequence[dict[st
             user_agent text, approval_request_id uuid, note text, seen jsonb, seen_sha256 text)
         """,
         agency=agency_id,
-        rows=json.dumps(list(evidence), default=str),
+        rows=rows_json(evidence),
     )
 
 

@@ -16,6 +16,7 @@ from paybill_common.db import Tx
 from paybill_common.http.problems import not_found
 from paybill_common.ids import new_id
 from paybill_common.money import from_pence
+from paybill_contracts.timesheet import ApprovedFacts
 from timesheet.domain import workflow
 from timesheet.domain.entries import Entry, Expense, WeekRefused
 from timesheet.domain.entry_holds import EntryBlocked
@@ -130,23 +131,19 @@ async def approve(
         charged = work.charged(timesheet)
         proof = evidence_of(tx, timesheet, state.version, "approved", by, shown)
         evidence.append(proof)
-        versions.append(
-            _version(tx, timesheet, state.version, timesheet.placement, charged, by, proof["evidence_id"], work)
+        told = facts.approved(
+            agency_id=agency_id,
+            timesheet=timesheet,
+            version=state.version,
+            placement=timesheet.placement,
+            charged=charged,
+            by=by.kind,
+            evidence_id=proof["evidence_id"],
+            at=tx.now,
         )
+        versions.append(_version(told, timesheet.placement, charged, shown))
         changes.append(_change(timesheet, state, charged))
-        tx.emit(
-            facts.approved(
-                agency_id=agency_id,
-                timesheet=timesheet,
-                version=state.version,
-                placement=timesheet.placement,
-                charged=charged,
-                by=by.kind,
-                evidence_id=proof["evidence_id"],
-                at=tx.now,
-            ),
-            sequence=timesheet.sequence + 1,
-        )
+        tx.emit(told, sequence=timesheet.sequence + 1)
 
     receipts = _each(ids, found, one, already=TimesheetAlreadyApproved)
     if changes:
@@ -265,34 +262,30 @@ async def amend(
         tx, agency_id=agency_id, timesheet_id=timesheet_id, version=timesheet.state.version
     )
     placement = timesheet.placement if approved is None else facts.placement_from_dict(approved.placement)
-    proof = evidence_of(
-        tx, timesheet, state.version, "amended", replace(by, note=state.reason), what_is_shown(timesheet, after)
+    shown = what_is_shown(timesheet, after)
+    proof = evidence_of(tx, timesheet, state.version, "amended", replace(by, note=state.reason), shown)
+    told = facts.approved(
+        agency_id=agency_id,
+        timesheet=timesheet,
+        version=state.version,
+        placement=placement,
+        charged=charged,
+        by=by.kind,
+        evidence_id=proof["evidence_id"],
+        at=tx.now,
+        amends=(timesheet.state.version, reason_code),
     )
     await store.remove_entries(tx, agency_id=agency_id, timesheet_id=timesheet_id)
     await store.remove_expenses(tx, agency_id=agency_id, timesheet_id=timesheet_id)
     await store.insert_entries(tx, agency_id=agency_id, entries=after.entries[timesheet_id])
     await store.insert_expenses(tx, agency_id=agency_id, expenses=after.expenses[timesheet_id])
     await store.insert_evidence(tx, agency_id=agency_id, evidence=[proof])
-    version = _version(tx, timesheet, state.version, placement, charged, by, proof["evidence_id"], after)
-    version |= {"reason_code": reason_code, "reason": state.reason}
+    version = _version(told, placement, charged, shown) | {"reason_code": reason_code, "reason": state.reason}
     await store.insert_versions(tx, agency_id=agency_id, versions=[version])
     await store.save_states(
         tx, agency_id=agency_id, changes=[replace(_change(timesheet, state, charged), reason_code=reason_code)]
     )
-    tx.emit(
-        facts.approved(
-            agency_id=agency_id,
-            timesheet=timesheet,
-            version=state.version,
-            placement=placement,
-            charged=charged,
-            by=by.kind,
-            evidence_id=proof["evidence_id"],
-            at=tx.now,
-            amends=(timesheet.state.version, reason_code),
-        ),
-        sequence=timesheet.sequence + 1,
-    )
+    tx.emit(told, sequence=timesheet.sequence + 1)
     return state.version
 
 
@@ -349,29 +342,21 @@ def _check_seen(timesheet: Timesheet, shown: Mapping[str, Any], seen: Mapping[UU
 
 
 def _version(
-    tx: Tx,
-    timesheet: Timesheet,
-    version: int,
-    placement: PlacementFacts,
-    charged: Interpretation,
-    by: DecidedBy,
-    evidence_id: UUID,
-    work: Work,
+    told: ApprovedFacts, placement: PlacementFacts, charged: Interpretation, shown: Mapping[str, Any]
 ) -> dict[str, Any]:
-    week = work.week(timesheet)
+    """What is kept of an approved version: what its event tells, with the entries that were decided on."""
     return {
-        "timesheet_id": timesheet.timesheet_id,
-        "version": version,
-        "approved_at": tx.now.isoformat(),
-        "approved_by": by.kind,
-        "evidence_id": evidence_id,
+        "timesheet_id": told.timesheet_id,
+        "version": told.version,
+        "approved_at": told.approved_at,
+        "approved_by": told.approved_by,
+        "evidence_id": told.evidence_id,
         "reason_code": None,
         "reason": None,
         "placement": facts.placement_to_dict(placement),
-        "entries": [entry_to_dict(entry) for entry in week.entries],
+        "entries": shown["entries"],
         "lines": [
-            store.line_to_dict(line, facts.charge_line_id(timesheet.timesheet_id, version, line.ordinal))
-            for line in charged.lines
+            store.line_to_dict(line, wire.charge_line_id) for line, wire in zip(charged.lines, told.lines, strict=True)
         ],
         "worked_minutes": charged.worked_minutes,
         "payable_minutes": charged.payable_minutes,

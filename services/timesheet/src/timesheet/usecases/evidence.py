@@ -57,13 +57,13 @@ def entry_to_dict(entry: Entry) -> dict[str, Any]:
     if isinstance(entry, Shift):
         data: dict[str, Any] = {
             "worked_on": entry.on.isoformat(),
-            "start": f"{entry.start:%H:%M}",
-            "finish": f"{entry.finish:%H:%M}",
+            "start": entry.start.isoformat("minutes"),
+            "finish": entry.finish.isoformat("minutes"),
             "break_minutes": entry.break_minutes,
         }
         optional = {
             "finish_on": entry.finish_on.isoformat() if entry.finish_on else None,
-            "break_start": f"{entry.break_start:%H:%M}" if entry.break_start else None,
+            "break_start": entry.break_start.isoformat("minutes") if entry.break_start else None,
             "start_fold": entry.start_fold,
             "finish_fold": entry.finish_fold,
         }

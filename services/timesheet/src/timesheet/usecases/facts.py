@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, Literal, cast
 from uuid import UUID
@@ -24,6 +24,7 @@ from timesheet.domain.lines import ChargeLine, Interpretation
 from timesheet.store.timesheets import PlacementFacts, Timesheet
 
 By = Literal["client", "agency"]
+_PLACEMENT = tuple(field.name for field in fields(PlacementFacts))
 
 
 def charge_line_id(timesheet_id: UUID, version: int, ordinal: int) -> UUID:
@@ -144,7 +145,8 @@ def wire_lines(timesheet_id: UUID, version: int, lines: Sequence[ChargeLine]) ->
 
 
 def placement_to_dict(placement: PlacementFacts) -> dict[str, Any]:
-    return {name: None if value is None else str(value) for name, value in asdict(placement).items()}
+    values = {name: getattr(placement, name) for name in _PLACEMENT}
+    return {name: None if value is None else str(value) for name, value in values.items()}
 
 
 def placement_from_dict(data: Mapping[str, Any]) -> PlacementFacts:
