@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -156,6 +157,43 @@ async def test_a_release_needs_a_hold_a_reason_and_the_scope(service: Service) -
     assert (response.status_code, response.json()["code"]) == (403, "scope_missing")
 
 
+async def paged(service: Service, path: str) -> list[Any]:
+    """Every item of a list, one a page."""
+    seen: list[Any] = []
+    cursor = ""
+    while True:
+        page = await service.call("GET", f"{path}{'&' if '?' in path else '?'}limit=1{cursor}")
+        assert len(page["items"]) <= 1
+        seen += page["items"]
+        if page["next_cursor"] is None:
+            return seen
+        cursor = f"&cursor={page['next_cursor']}"
+
+
+async def test_lists_page_by_cursor_and_filter_by_the_id_elsewhere(service: Service) -> None:
+    for code in ("dbs", "right_to_work"):
+        body = {"title": "A check", "blocks": [], "external_id": f"R-{code}"}
+        await service.call("PUT", f"/requirements/{code}", body)
+    for number in range(3):
+        await service.call("PUT", f"/umbrellas/{new_id()}", {"status": "approved", "external_id": f"U-{number}"})
+        body = document(new_id()) | {"expires_on": "2026-04-20", "external_id": f"D-{number}"}
+        await service.call("POST", "/documents", body, status=201)
+    for path, key, count in (
+        ("/requirements", "code", 2),
+        ("/umbrellas", "payee_id", 3),
+        ("/documents", "document_id", 3),
+        ("/expiring?within_days=60", "document_id", 3),
+        ("/audit", "number", 8),
+    ):
+        whole = (await service.call("GET", path))["items"]
+        assert len({one[key] for one in whole}) == count, path
+        assert await paged(service, path) == whole
+        await service.call("GET", f"{path}{'&' if '?' in path else '?'}cursor=bad", status=422)
+    for path, wanted in (("/requirements", "R-dbs"), ("/umbrellas", "U-1"), ("/documents", "D-2")):
+        (found,) = (await service.call("GET", f"{path}?external_id={wanted}"))["items"]
+        assert found["external_id"] == wanted
+
+
 async def test_umbrella_pay_waits_for_the_register(service: Service) -> None:
     worker, umbrella = new_id(), new_id()
     await service.call("POST", "/documents", document(worker), status=201)
@@ -194,7 +232,7 @@ async def test_the_audit_chain_verifies(service: Service) -> None:
     result = await service.call("GET", "/audit/verify")
     assert result["intact"]
     assert result["entries"] == 3
-    entries = await service.call("GET", "/audit")
+    entries = (await service.call("GET", "/audit"))["items"]
     assert [entry["action"] for entry in entries] == ["held", "document_recorded", "cleared"]
 
 
@@ -325,8 +363,8 @@ async def test_a_worker_shows_what_blocks_new_hours(service: Service) -> None:
     await service.call("POST", "/documents", document(worker, expires_on="2026-04-20"), status=201)
     shown = await service.call("GET", f"/workers/{worker}")
     assert (shown["entry_blocked_by"], len(shown["documents"])) == ([], 1)
-    assert len(await service.call("GET", "/expiring?within_days=30")) == 1
-    assert await service.call("GET", "/expiring?within_days=5") == []
+    assert len((await service.call("GET", "/expiring?within_days=30"))["items"]) == 1
+    assert (await service.call("GET", "/expiring?within_days=5"))["items"] == []
 
 
 async def test_evidence_opens_as_it_was_uploaded_and_only_pictures_and_pdfs_are_taken(service: Service) -> None:

@@ -351,6 +351,26 @@ async def test_a_worker_with_parked_events_is_left_out_and_listed(service: Servi
     assert run["net_gbp"] == "800.00"
 
 
+async def test_runs_are_paged_and_found_by_the_id_they_have_elsewhere(service: Service, world: World) -> None:
+    await a_week(service, world, timesheets=1)
+    first = await service.issue(world, external_id="R-1")
+    later = WEEK + timedelta(days=7)
+    await service.take(world.cut_off([], week=later))
+    second = await service.issue(world, week=later)
+    assert (first["external_id"], second["external_id"]) == ("R-1", None)
+    assert (await service.issue(world, external_id="R-2"))["external_id"] == "R-1", "a run that is there keeps its own"
+    page = await service.call("GET", world, "invoice-runs?limit=1")
+    assert [one["invoice_run_id"] for one in page["items"]] == [second["invoice_run_id"]]
+    rest = await service.call("GET", world, f"invoice-runs?limit=1&cursor={page['next_cursor']}")
+    assert [one["invoice_run_id"] for one in rest["items"]] == [first["invoice_run_id"]]
+    assert rest["next_cursor"] is None
+    (found,) = (await service.call("GET", world, "invoice-runs?external_id=R-1"))["items"]
+    assert found["invoice_run_id"] == first["invoice_run_id"]
+    for bad in ("bad", "WyJhIiwgImIiXQ", "WyIyMDI2LTA0LTA1IiwgIjk5OTk5Il0"):
+        refused = await service.call("GET", world, f"invoice-runs?cursor={bad}", status=422)
+        assert refused["code"] == "bad_cursor"
+
+
 async def _open(runtime: Runtime, world: World) -> Any:
     async with runtime.api_database.transaction(now=runtime.clock.now(), agencies=[world.agency]) as tx:
         run = await invoice_run.open_run(tx, agency_id=world.agency, week_ending=WEEK, opened_by="tester")

@@ -53,6 +53,16 @@ async def test_a_whole_credit_takes_back_net_and_vat_and_is_not_given_twice(serv
     await service.tie_out_is_clean(world)
 
 
+async def test_a_credit_note_is_found_by_the_id_it_has_elsewhere(service: Service, world: World) -> None:
+    invoice = await an_invoice(service, world)
+    note = await credit(service, world, invoice, lines=[2], external_id="CN-77")
+    await credit(service, world, invoice, status=409, lines=[1], external_id="CN-77")
+    await credit(service, world, invoice, lines=[1])
+    (found,) = (await service.call("GET", world, "credit-notes?external_id=CN-77"))["items"]
+    assert (found["document_id"], found["external_id"]) == (note["document_id"], "CN-77")
+    assert (await service.call("GET", world, "credit-notes?external_id=CN-78"))["items"] == []
+
+
 async def test_credits_by_line_end_at_the_invoices_own_vat(service: Service, world: World) -> None:
     invoice = await an_invoice(service, world)
     first = await credit(service, world, invoice, lines=[2])

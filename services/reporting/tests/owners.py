@@ -225,7 +225,7 @@ class Owners:
         if path.endswith("/explanation"):
             return self.explanation
         if path == "/expiring":
-            return self.expiring
+            return {"items": self.expiring, "next_cursor": None}
         if path == "/pay-calendar":
             return {"frequency": "weekly", "payday_days_after": 9, "late_pay": None, "is_default": False}
         if path.startswith("/timesheets/") and request.method == "GET":

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import io
 import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from openpyxl import load_workbook
@@ -17,7 +20,10 @@ from world import World
 
 from paybill_common.service import Runtime
 from paybill_contracts.events import DirectoryEntry
+from reporting.api.web import detail_exports, exports, what_if
 from reporting.api.web.live import Live, stream
+from reporting.domain.cells import csv_cell
+from reporting.domain.tie_out import DocumentDifference, LineDifference
 
 pytestmark = pytest.mark.integration
 
@@ -53,6 +59,45 @@ PAGES: dict[str, Callable[[World], str]] = {
     "system": lambda w: "/system",
     "developers": lambda w: "/developers",
 }
+
+EXPORTS: dict[str, Callable[[World], str]] = {
+    **{
+        table: lambda w, table=table: f"/agencies/{w.agency}/weeks/{w.week}/{table}"  # type: ignore[misc]
+        for table in ("timesheets", "holds", "hold-reasons", "payslips", "invoices", "margin", "tie-out")
+    },
+    "pay-runs": lambda w: f"/agencies/{w.agency}/pay-runs",
+    "charge lines": lambda w: f"/agencies/{w.agency}/timesheets/{w.timesheet_id(0)}/lines",
+    "made of, payslip": lambda w: f"/agencies/{w.agency}/payslips/{w.payslip_id(0)}/timesheets",
+    "made of, document": lambda w: f"/agencies/{w.agency}/invoices/{w.id('document', 'NI-000001')}/timesheets",
+    "agencies": lambda w: "/bureau",
+    "replicas": lambda w: "/system/replicas",
+    "dead letters": lambda w: "/system/dead-letters",
+    "replays": lambda w: "/system/replays",
+}
+"""Every table's export, for test_what_if.py's two."""
+REPLAY = {
+    "week_ending": "2026-04-05",
+    "pay_run_id": str(UUID(int=4)),
+    "state": "differs",
+    "payslips": 3,
+    "differing": 1,
+}
+CLEAN = {"tie-out"}
+"""Empty in a week where nothing differs."""
+WHAT_IF = {"/agencies/{}/weeks/{}/what-if", "/agencies/{}/weeks/{}/what-if-clients"}
+NO_EXPORT = {
+    "bureau.html": "what waits in all agencies: each row leads to a list that has one",
+    "developers.html": "about the API, not about records",
+    "invoices.html": "what a run would change: sums before and after",
+    "macros.html": "another service's answer, whatever its fields",
+    "run_files.html": "who a run left out: of pay-calc, which lists them",
+    "timesheet.html": "the few documents that it is on, each a link",
+    "week.html": "queues and the oldest: each row leads to a list that has one",
+    "what_if.html": "sums before and after",
+}
+"""Templates with a table that has no export of its own, and why."""
+TEMPLATES = Path(exports.__file__).parents[2] / "templates"
+ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\d"
 
 
 async def test_every_page_renders(site: Site) -> None:
@@ -315,14 +360,66 @@ class TestCommands:
 
 
 class TestExports:
-    @pytest.mark.parametrize("table", ["timesheets", "holds", "payslips", "invoices", "margin"])
+    @pytest.mark.parametrize("table", EXPORTS)
     async def test_each_table_as_csv_and_excel(self, site: Site, table: str) -> None:
         other: World = site.other  # type: ignore[attr-defined]
-        week = f"/agencies/{other.agency}/weeks/{other.week}"
+        path = EXPORTS[table](other)
+        site.owners.replays["items"] = [REPLAY | {"agency_id": str(other.agency)}]
         async with site.sign_in("bea") as browser:
-            text = (await browser.get(f"{week}/{table}.csv")).content.decode("utf-8-sig")
-            book = load_workbook(io.BytesIO((await browser.get(f"{week}/{table}.xlsx")).content))
-        assert len(text.splitlines()) == book.worksheets[0].max_row > 1
+            rows = list(csv.reader(io.StringIO((await browser.get(f"{path}.csv")).content.decode("utf-8-sig"))))
+            sheet = load_workbook(io.BytesIO((await browser.get(f"{path}.xlsx")).content)).worksheets[0]
+        assert len(rows) == sheet.max_row
+        assert rows[0] == [cell.value for cell in sheet[1]]
+        assert len(rows) > 1 or table in CLEAN
+        assert all(len(row) == len(rows[0]) and any(row) for row in rows)
+
+    def test_every_export_is_tested_and_every_table_has_one(self) -> None:
+        routes = [*exports.router.routes, *detail_exports.router.routes, *what_if.router.routes]
+        known = {route.path.removesuffix(".{kind}") for route in routes if route.path.endswith(".{kind}")}
+        asked = {*(re.sub(ID, "{}", path(World())) for path in EXPORTS.values()), *WHAT_IF}
+        assert {re.sub(r"\{\w+\}", "{}", path) for path in known} == asked
+        without = set()
+        for template in sorted(TEMPLATES.glob("*.html")):
+            tables = re.findall(r"<table\b(?:(?!</table>).)*<thead>.*?</table>", template.read_text(), re.DOTALL)
+            if len(tables) > len(re.findall(r"\.exports\(", template.read_text())):
+                without.add(template.name)
+        assert without == set(NO_EXPORT)
+
+    async def test_system_health_tells_what_each_table_shows(self, site: Site) -> None:
+        site.owners.letter = {"error": "=2+5", "payload": "@SUM(A1)"}
+        site.owners.away.add("compliance")
+        async with site.sign_in("bea") as browser:
+            letters = list(csv.DictReader(io.StringIO((await browser.get("/system/dead-letters.csv")).text)))
+            replicas = list(csv.DictReader(io.StringIO((await browser.get("/system/replicas.csv")).text)))
+        (letter,) = [one for one in letters if one["Id"] == "7"]
+        assert (letter["Error"], letter["Message"], letter["Topic"]) == ("'=2+5", "'@SUM(A1)", "paybill.timesheet")
+        assert [one["Lag"] for one in replicas if one["Replica"] == "pay-calc-2"] == ["7"]
+        (away,) = [one for one in replicas if one["Service"] == "compliance"]
+        assert (away["Answers"], away["Replica"]) == ("no", "")
+
+    def test_a_tie_out_lists_lines_and_documents_that_differ(self) -> None:
+        line = LineDifference("pay", "t", 2, "c", 1000, 990, 10)
+        found = SimpleNamespace(lines=(line,), documents=(DocumentDifference("d", "NI-1", -5, "it does not balance"),))
+        first, second = detail_exports.differing(found)
+        told = [[csv_cell(value(row)) for _, value in detail_exports.TIE_OUT] for row in (first, second)]
+        assert told[0] == ["line", "pay", "t", "2", "c", "10.00", "9.90", "0.10", ""]
+        assert told[1] == ["document", "", "NI-1", "", "", "", "", "-0.05", "it does not balance"]
+
+    async def test_a_record_of_nobody_has_no_export(self, site: Site) -> None:
+        nobody = UUID(int=9)
+        root = f"/agencies/{site.world.agency}"
+        async with site.sign_in() as browser:
+            for path in (
+                f"timesheets/{nobody}/lines",
+                f"payslips/{nobody}/timesheets",
+                f"invoices/{nobody}/timesheets",
+            ):
+                assert (await browser.get(f"{root}/{path}.csv")).status_code == 404
+            foreign = site.other.agency  # type: ignore[attr-defined]
+            assert (await browser.get(f"/agencies/{foreign}/weeks/{site.world.week}/tie-out.csv")).status_code in (
+                403,
+                404,
+            )
 
     async def test_a_formula_is_exported_as_text(self, site: Site, feed: Any) -> None:
         world = site.world

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response, UploadFile
@@ -29,6 +30,8 @@ router = APIRouter(
 CodeText = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]{0,39}$")]
 Title = Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=r"^[^\x00]*$")]
 ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=r"^[^\x00]*$")]
+ExternalIdFilter = Annotated[str | None, Query(max_length=120, pattern=r"^[^\x00]*$")]
+T = TypeVar("T", bound=BaseModel)
 Reason = Annotated[str, StringConstraints(min_length=5, max_length=500, strip_whitespace=True, pattern=r"^[^\x00]*$")]
 Day = Annotated[date, Field(ge=date(1990, 1, 1), le=date(2099, 12, 31))]
 Blocks = Annotated[list[Literal["entry", "pay", "bill"]], Field(max_length=3)]
@@ -195,10 +198,24 @@ class VerifyOut(BaseModel):
 
 
 @router.get("/requirements")
-async def list_requirements(tx: TxDep, agency_id: UUID, principal: Principal = require("read")) -> list[RequirementOut]:
-    """Every requirement of the agency."""
-    rows = await tx.execute("SELECT code, title, blocks, external_id FROM requirement ORDER BY code")
-    return [RequirementOut.model_validate(row, from_attributes=True) for row in rows]
+async def list_requirements(
+    tx: TxDep,
+    agency_id: UUID,
+    external_id: ExternalIdFilter = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+    principal: Principal = require("read"),
+) -> Page[RequirementOut]:
+    """The requirements of the agency by code."""
+    after = decode_cursor(cursor, parts=1)
+    rows = await tx.execute(
+        "SELECT code, title, blocks, external_id FROM requirement WHERE code > :after "
+        "AND (CAST(:external AS text) IS NULL OR external_id = :external) ORDER BY code LIMIT :most",
+        after=after[0].replace("\x00", "") if after else "",
+        external=external_id,
+        most=limit + 1,
+    )
+    return _page(RequirementOut, rows.all(), limit, "code")
 
 
 @router.put("/requirements/{code}")
@@ -238,6 +255,33 @@ async def put_client_requirement(
         by=principal.subject,
     )
     return Changed(decisions_changed=changed)
+
+
+@router.get("/documents")
+async def list_documents(
+    tx: TxDep,
+    agency_id: UUID,
+    worker_id: UUID | None = None,
+    requirement: Annotated[CodeText | None, Query()] = None,
+    external_id: ExternalIdFilter = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+    principal: Principal = require("read"),
+) -> Page[DocumentOut]:
+    """Documents by id."""
+    after = decode_cursor(cursor, parts=1)
+    rows = await tx.execute(
+        "SELECT * FROM document WHERE (CAST(:after AS uuid) IS NULL OR document_id > CAST(:after AS uuid)) "
+        "AND (CAST(:worker AS uuid) IS NULL OR worker_id = CAST(:worker AS uuid)) "
+        "AND (CAST(:requirement AS text) IS NULL OR requirement = :requirement) "
+        "AND (CAST(:external AS text) IS NULL OR external_id = :external) ORDER BY document_id LIMIT :most",
+        after=_uuid_or_refuse(after[0]) if after else None,
+        worker=worker_id,
+        requirement=requirement,
+        external=external_id,
+        most=limit + 1,
+    )
+    return _page(DocumentOut, rows.all(), limit, "document_id")
 
 
 @router.post("/documents", status_code=201)
@@ -311,13 +355,29 @@ async def get_document_file(
 
 
 @router.get("/umbrellas")
-async def list_umbrellas(tx: TxDep, agency_id: UUID, principal: Principal = require("read")) -> list[UmbrellaOut]:
-    """The umbrella register."""
+async def list_umbrellas(
+    tx: TxDep,
+    agency_id: UUID,
+    status: Literal["approved", "pending", "removed"] | None = None,
+    external_id: ExternalIdFilter = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+    principal: Principal = require("read"),
+) -> Page[UmbrellaOut]:
+    """The umbrella register by id."""
+    after = decode_cursor(cursor, parts=1)
     rows = await tx.execute(
         "SELECT u.*, l.display_name AS name FROM umbrella u "
-        "LEFT JOIN label l ON l.kind = 'payee' AND l.entry_id = u.payee_id ORDER BY u.payee_id"
+        "LEFT JOIN label l ON l.kind = 'payee' AND l.entry_id = u.payee_id "
+        "WHERE (CAST(:after AS uuid) IS NULL OR u.payee_id > CAST(:after AS uuid)) "
+        "AND (CAST(:status AS text) IS NULL OR u.status = :status) "
+        "AND (CAST(:external AS text) IS NULL OR u.external_id = :external) ORDER BY u.payee_id LIMIT :most",
+        after=_uuid_or_refuse(after[0]) if after else None,
+        status=status,
+        external=external_id,
+        most=limit + 1,
     )
-    return [UmbrellaOut.model_validate(row, from_attributes=True) for row in rows]
+    return _page(UmbrellaOut, rows.all(), limit, "payee_id")
 
 
 @router.put("/umbrellas/{payee_id}")
@@ -386,18 +446,24 @@ async def list_expiring(
     tx: TxDep,
     agency_id: UUID,
     within_days: Annotated[int, Query(ge=0, le=365)] = 30,
+    cursor: Cursor = None,
     limit: Limit = 100,
     principal: Principal = require("read"),
-) -> list[DocumentOut]:
+) -> Page[DocumentOut]:
     """Documents that lapse soon, the soonest first."""
     today = london_date(tx.now)
+    after = decode_cursor(cursor, parts=2)
     rows = await tx.execute(
-        "SELECT * FROM document WHERE expires_on BETWEEN :today AND :until ORDER BY expires_on, document_id LIMIT :most",
+        "SELECT * FROM document WHERE expires_on BETWEEN :today AND :until "
+        "AND (CAST(:day AS date) IS NULL OR (expires_on, document_id) > (CAST(:day AS date), CAST(:after AS uuid))) "
+        "ORDER BY expires_on, document_id LIMIT :most",
         today=today,
         until=today + timedelta(days=within_days),
-        most=limit,
+        day=_day_or_refuse(after[0]) if after else None,
+        after=_uuid_or_refuse(after[1]) if after else None,
+        most=limit + 1,
     )
-    return [DocumentOut.model_validate(row, from_attributes=True) for row in rows]
+    return _page(DocumentOut, rows.all(), limit, "expires_on", "document_id")
 
 
 @router.get("/workers/{worker_id}")
@@ -430,14 +496,18 @@ async def get_worker(tx: TxDep, agency_id: UUID, worker_id: UUID, principal: Pri
 async def list_audit(
     tx: TxDep,
     agency_id: UUID,
-    after: Annotated[int, Query(ge=0, lt=2**62)] = 0,
-    limit: Limit = 100,
     subject_id: UUID | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
     principal: Principal = require("read"),
-) -> list[AuditOut]:
+) -> Page[AuditOut]:
     """Entries of the audit trail in order, optionally of one record."""
-    entries = await audit.read(tx, agency_id=agency_id, after=after, most=limit, subject_id=subject_id)
-    return [AuditOut.model_validate(entry, from_attributes=True) for entry in entries]
+    parts = decode_cursor(cursor, parts=1)
+    if parts and not (parts[0].isascii() and parts[0].isdigit() and len(parts[0]) < 19):
+        raise _bad_cursor()
+    after = int(parts[0]) if parts else 0
+    entries = await audit.read(tx, agency_id=agency_id, after=after, most=limit + 1, subject_id=subject_id)
+    return _page(AuditOut, entries, limit, "number")
 
 
 @router.get("/audit/verify")
@@ -534,13 +604,29 @@ def _refuse_repeats(ids: list[UUID], pointer: str) -> None:
         seen.add(record_id)
 
 
+def _page(model: type[T], rows: Sequence[Any], limit: int, *keys: str) -> Page[T]:
+    """A page of `limit` rows when one more than that was read; `keys` are what the list is ordered by."""
+    items = [model.model_validate(row, from_attributes=True) for row in rows[:limit]]
+    more = rows[limit - 1] if len(rows) > limit else None
+    return Page(items=items, next_cursor=more and encode_cursor(*(getattr(more, key) for key in keys)))
+
+
 def _uuid_or_refuse(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError as error:
-        raise Problem(
-            422, "bad_cursor", "The cursor is not one that this list gave.", pointer="query:/cursor"
-        ) from error
+        raise _bad_cursor() from error
+
+
+def _day_or_refuse(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise _bad_cursor() from error
+
+
+def _bad_cursor() -> Problem:
+    return Problem(422, "bad_cursor", "The cursor is not one that this list gave.", pointer="query:/cursor")
 
 
 def _file_path(request: Request, agency_id: UUID, document_id: UUID) -> Path:

@@ -10,7 +10,7 @@ from paybill_common.migrations import migrations_folder
 from paybill_common.service import Runtime, ServiceSpec
 from reporting.api import charge_lines, oauth, weeks
 from reporting.api.forward import Forward
-from reporting.api.web import commands, edge, exports, live, overview, records, views, what_if, worker
+from reporting.api.web import commands, detail_exports, edge, exports, live, overview, records, views, what_if, worker
 from reporting.api.web.context import HERE
 from reporting.api.web.jobs import Jobs
 from reporting.store.tables import metadata
@@ -23,6 +23,7 @@ ROUTERS = (
     charge_lines.router,
     oauth.router,
     edge.router,
+    detail_exports.router,
     exports.router,
     what_if.router,
     overview.router,

@@ -161,12 +161,21 @@ async def test_expenses_are_added_once_and_charged(house: Any) -> None:
     again = await house.post(f"/timesheets/{timesheet_id}/expenses", expense, expect=201)
     assert (first["status"], again["status"]) == ("accepted", "duplicate")
     assert first["expense_id"] == again["expense_id"]
+    named = {"spent_on": "2026-03-30", "code": "taxi", "pay_gbp": "3.00", "external_id": "E-1"}
+    second = await house.post(f"/timesheets/{timesheet_id}/expenses", named, expect=201)
+    assert (await house.post(f"/timesheets/{timesheet_id}/expenses", named, expect=201)) == second | {
+        "status": "duplicate"
+    }
+    other = await house.post(f"/timesheets/{timesheet_id}/expenses", named | {"pay_gbp": "4.00"}, expect=409)
+    assert other["code"] == "expense_differs"
+    story = await house.get(f"/timesheets/{timesheet_id}")
+    assert [one["external_id"] for one in story["expenses"]] == [None, "E-1"]
     outside = await house.post(f"/timesheets/{timesheet_id}/expenses", expense | {"spent_on": "2026-04-06"}, expect=422)
     assert outside["code"] == "outside_week"
     await house.post(f"/timesheets/{timesheet_id}/submit")
     done = await house.post(f"/timesheets/{timesheet_id}/approve")
-    assert [line["kind"] for line in done["lines"]] == ["time", "expense"]
-    assert done["pay_gbp"] == "107.73"
+    assert [line["kind"] for line in done["lines"]] == ["time", "expense", "expense"]
+    assert done["pay_gbp"] == "110.73"
 
 
 async def test_cut_off_tells_the_totals_once_until_they_change(house: Any) -> None:

@@ -12,7 +12,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from invoicing.api import schemas as s
-from invoicing.api.parties import after_id, page
+from invoicing.api.parties import ExternalId, after_id, page
 from invoicing.documents import render
 from invoicing.domain.numbers import Series
 from invoicing.store import documents as store
@@ -68,10 +68,11 @@ async def list_credit_notes(
     client_id: UUID | None = None,
     week_ending: WeekFilter = None,
     number: NumberFilter = None,
+    external_id: ExternalId = None,
     principal: Principal = require("read"),
 ) -> Page[s.DocumentOut]:
     """Credit notes in the order of their numbers; amounts are negative."""
-    filters = {"client_id": client_id, "week_ending": week_ending, "number": number}
+    filters = {"client_id": client_id, "week_ending": week_ending, "number": number, "external_id": external_id}
     return await _list(tx, agency_id, "credit_note", filters, cursor, limit)
 
 
@@ -172,6 +173,7 @@ async def post_credit(
             reason=body.reason or body.reason_code.replace("_", " ").capitalize(),
             ordinals=body.lines,
             rebill=body.rebill,
+            external_id=body.external_id,
         )
     except credit.InvoiceNotFound as error:
         raise not_found("invoice", document_id) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
@@ -11,9 +12,11 @@ from fastapi import APIRouter, Query, Request
 
 from invoicing.api import schemas as s
 from invoicing.api.driver import drive_run, parked_workers
+from invoicing.api.parties import ExternalId
 from invoicing.store import runs
 from invoicing.usecases import invoice_run as use
 from paybill_common.auth import Principal
+from paybill_common.http.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
 from paybill_common.http.problems import ERROR_RESPONSES, FieldError, Problem, conflict, not_found
 from paybill_common.http.route import StepsRoute, TxDep, TxRoute, require
 
@@ -98,6 +101,7 @@ async def issue_run(
                 agency_id=agency_id,
                 week_ending=body.week_ending,
                 opened_by=principal.subject,
+                external_id=body.external_id,
                 accept=use.Acceptance(accept.by, accept.reason) if accept else None,
                 supplementary=body.supplementary,
                 left_out=known,
@@ -140,12 +144,26 @@ async def issue_run(
 async def list_runs(
     agency_id: UUID,
     tx: TxDep,
+    cursor: Cursor = None,
+    limit: Limit = 100,
     week_ending: Annotated[s.WeekEnding | None, Query()] = None,
+    external_id: ExternalId = None,
     principal: Principal = require("read"),
-) -> list[s.RunOut]:
+) -> Page[s.RunOut]:
     """The agency's runs, newest week first."""
-    found = await runs.list_runs(tx, agency_id=agency_id, week_ending=week_ending)
-    return [s.RunOut.model_validate(row) for row in found]
+    found = await runs.list_runs(
+        tx,
+        agency_id=agency_id,
+        week_ending=week_ending,
+        external_id=external_id,
+        before=_before(cursor),
+        most=limit + 1,
+    )
+    more = found[limit - 1] if len(found) > limit else None
+    return Page(
+        items=[s.RunOut.model_validate(row) for row in found[:limit]],
+        next_cursor=encode_cursor(more.week_ending, more.ordinal) if more is not None else None,
+    )
 
 
 @router.get("/invoice-runs/{invoice_run_id}")
@@ -155,6 +173,21 @@ async def get_run(agency_id: UUID, invoice_run_id: UUID, tx: TxDep, principal: P
     if row is None:
         raise not_found("invoice_run", invoice_run_id)
     return s.RunOut.model_validate(row)
+
+
+def _before(cursor: str | None) -> tuple[date, int] | None:
+    parts = decode_cursor(cursor, parts=2)
+    if parts is None:
+        return None
+    try:
+        week, ordinal = date.fromisoformat(parts[0]), int(parts[1])
+        if not 0 < ordinal < 2**15:
+            raise ValueError(ordinal)
+    except ValueError as error:
+        raise Problem(
+            422, "bad_cursor", "The cursor is not one that this list gave.", pointer="query:/cursor"
+        ) from error
+    return week, ordinal
 
 
 async def _left_out(request: Request) -> Sequence[UUID]:

@@ -180,6 +180,7 @@ class AcceptIn(In):
 
 class RunIn(In):
     week_ending: WeekEnding
+    external_id: Text | None = Field(None, description="Of a run that this opens; one that is there keeps its own")
     accept_difference: AcceptIn | None = None
     supplementary: bool = Field(
         False, description="Open one more run after a closed one when something became ready since"
@@ -246,6 +247,7 @@ class PreviewOut(BaseModel):
 
 class RunOut(Out):
     invoice_run_id: UUID
+    external_id: str | None
     week_ending: date
     ordinal: int
     status: Literal["open", "closed"]
@@ -294,6 +296,7 @@ class DocumentLineOut(Out):
 
 class DocumentOut(Out):
     document_id: UUID
+    external_id: str | None
     kind: Literal["invoice", "credit_note", "self_bill"]
     number: str
     client_id: UUID | None
@@ -342,6 +345,7 @@ class DocumentDetailOut(DocumentOut):
 
 class CreditIn(In):
     reason_code: Code
+    external_id: Text | None = Field(None, description="The credit note's id in your own system")
     reason: Text | None = Field(None, description="Printed on the credit note; never on the bus")
     lines: list[Annotated[int, Field(ge=1, le=100_000)]] | None = Field(
         None, min_length=1, max_length=5_000, description="Ordinals of the invoice's lines; all when absent"

@@ -146,11 +146,11 @@ async def list_documents(
 ) -> list[Any]:
     """Documents of a kind in the order of their numbers. Filters that are None are passed over.
 
-    Known filters: client_id, payee_id, week_ending, invoice_run_id, pay_run_id, number; `open` true for a balance left.
+    Known filters: external_id, client_id, payee_id, week_ending, invoice_run_id, pay_run_id, number; `open` true for a balance left.
     """
     where = ["agency_id = :agency", "kind = :kind", "serial > :after"]
     params: dict[str, Any] = {"agency": agency_id, "kind": kind, "after": after_serial, "most": most}
-    for name in ("client_id", "payee_id", "week_ending", "invoice_run_id", "pay_run_id", "number"):
+    for name in ("external_id", "client_id", "payee_id", "week_ending", "invoice_run_id", "pay_run_id", "number"):
         if filters.get(name) is not None:
             where.append(f"{name} = :{name}")
             params[name] = filters[name]

@@ -84,14 +84,29 @@ async def run_row(tx: Tx, *, agency_id: UUID, invoice_run_id: UUID) -> Any | Non
     return result.first()
 
 
-async def list_runs(tx: Tx, *, agency_id: UUID, week_ending: date | None) -> list[Any]:
-    """Runs, newest week first."""
+async def list_runs(
+    tx: Tx,
+    *,
+    agency_id: UUID,
+    week_ending: date | None,
+    external_id: str | None,
+    before: tuple[date, int] | None,
+    most: int,
+) -> list[Any]:
+    """Runs, newest week first; those after the one `before` in that order when it is given."""
     result = await tx.execute(
         "SELECT * FROM invoice_run WHERE agency_id = :agency"
         " AND (CAST(:week AS date) IS NULL OR week_ending = CAST(:week AS date))"
-        " ORDER BY week_ending DESC, ordinal DESC LIMIT 500",
+        " AND (CAST(:external AS text) IS NULL OR external_id = :external)"
+        " AND (CAST(:last_week AS date) IS NULL"
+        "      OR (week_ending, ordinal) < (CAST(:last_week AS date), CAST(:last_ordinal AS smallint)))"
+        " ORDER BY week_ending DESC, ordinal DESC LIMIT :most",
         agency=agency_id,
         week=week_ending,
+        external=external_id,
+        last_week=before[0] if before else None,
+        last_ordinal=before[1] if before else None,
+        most=most,
     )
     return list(result)
 
@@ -104,6 +119,7 @@ async def insert_run(
     week_ending: date,
     ordinal: int,
     opened_by: str,
+    external_id: str | None,
     differences: Sequence[Difference],
     accepted_by: str | None,
     accepted_reason: str | None,
@@ -113,8 +129,8 @@ async def insert_run(
     await tx.execute(
         """
         INSERT INTO invoice_run (agency_id, invoice_run_id, week_ending, ordinal, status, opened_at, opened_by,
-            differences, accepted_by, accepted_reason, left_out_workers, clients)
-        VALUES (:agency, :run, :week, :ordinal, 'open', :now, :by, CAST(:differences AS jsonb), :accepted_by,
+            external_id, differences, accepted_by, accepted_reason, left_out_workers, clients)
+        VALUES (:agency, :run, :week, :ordinal, 'open', :now, :by, :external, CAST(:differences AS jsonb), :accepted_by,
             :accepted_reason, CAST(:left_out_json AS jsonb), 0)
         """,
         agency=agency_id,
@@ -123,6 +139,7 @@ async def insert_run(
         ordinal=ordinal,
         now=tx.now,
         by=opened_by,
+        external=external_id,
         differences=json.dumps([{"figure": d.figure, "control": d.control, "own": d.own} for d in differences]),
         accepted_by=accepted_by,
         accepted_reason=accepted_reason,

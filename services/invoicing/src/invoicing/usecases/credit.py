@@ -42,6 +42,7 @@ async def credit_invoice(
     reason: str,
     ordinals: Sequence[int] | None = None,
     rebill: bool = False,
+    external_id: str | None = None,
 ) -> Issued:
     """Take back lines of an invoice on a credit note; all that still stand when no line is named.
 
@@ -84,6 +85,7 @@ async def credit_invoice(
             "worker_id": invoice.worker_id,
             "purchase_order": invoice.purchase_order,
             "credits_document_id": invoice_id,
+            "external_id": external_id,
             "reason_code": reason_code,
             "reason": reason,
         },

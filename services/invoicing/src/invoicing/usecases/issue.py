@@ -99,6 +99,7 @@ _LINE_DEFAULTS: dict[str, Any] = {
 }
 _COLUMN_DEFAULTS: dict[str, Any] = dict.fromkeys(
     (
+        "external_id",
         "client_id",
         "payee_id",
         "payee_kind",

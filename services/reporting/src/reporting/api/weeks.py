@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
@@ -26,7 +27,8 @@ router = APIRouter(
 WeekEnding = Annotated[date, Path(ge=date(2000, 1, 2), le=date(2100, 12, 26), description="A Sunday")]
 WeekQuery = Annotated[date | None, Query(ge=date(2000, 1, 2), le=date(2100, 12, 26), description="A Sunday")]
 Text = Annotated[str | None, Query(max_length=100, pattern=r"^[^\x00]*$")]
-Offset = Annotated[int, Query(ge=0, le=1_000_000)]
+
+T = TypeVar("T")
 
 
 class Out(BaseModel):
@@ -263,24 +265,10 @@ class HoldGroupOut(Out):
     charge_gbp: Decimal
 
 
-class HoldsOut(Out):
+class HoldsOut(Page[TimesheetOut]):
+    """A page of held timesheets, and what all of the week wait for."""
+
     reasons: list[HoldGroupOut]
-    timesheets: list[TimesheetOut]
-    total: int
-
-
-class ListOut(Out):
-    """A page by offset: `total` rows match."""
-
-    total: int
-
-
-class DocumentsOut(ListOut):
-    items: list[DocumentOut]
-
-
-class PayslipsOut(ListOut):
-    items: list[PayslipOut]
 
 
 def sunday(week_ending: date) -> date:
@@ -295,9 +283,14 @@ def sunday(week_ending: date) -> date:
 
 
 @router.get("/weeks")
-async def list_weeks(agency_id: UUID, tx: TxDep, principal: Principal = require("read")) -> list[date]:
+async def list_weeks(
+    agency_id: UUID, tx: TxDep, cursor: Cursor = None, limit: Limit = 100, principal: Principal = require("read")
+) -> Page[date]:
     """The weeks that have timesheets, newest first."""
-    return await store.weeks_of(tx, agency_id=agency_id)
+    parts = decode_cursor(cursor, parts=1)
+    before = None if parts is None else _read(date.fromisoformat, parts[0])
+    weeks = await store.weeks_of(tx, agency_id=agency_id, before=before, most=limit + 1)
+    return Page(items=weeks[:limit], next_cursor=encode_cursor(weeks[limit - 1]) if len(weeks) > limit else None)
 
 
 @router.get("/weeks/{week_ending}")
@@ -382,8 +375,14 @@ async def list_timesheets(
         consultant_id=consultant_id,
         q=q,
     )
-    parts = decode_cursor(cursor, parts=2)
-    rows = await lists.timesheets_after(tx, agency_id=agency_id, wanted=wanted, after=_after(parts), most=limit + 1)
+    return await _timesheets(tx, agency_id, wanted, cursor, limit)
+
+
+async def _timesheets(
+    tx: TxDep, agency_id: UUID, wanted: lists.TimesheetFilter, cursor: str | None, limit: int
+) -> Page[TimesheetOut]:
+    after = _after(decode_cursor(cursor, parts=2))
+    rows = await lists.timesheets_after(tx, agency_id=agency_id, wanted=wanted, after=after, most=limit + 1)
     more = rows[limit - 1] if len(rows) > limit else None
     return Page(
         items=[timesheet_out(row) for row in rows[:limit]],
@@ -392,10 +391,13 @@ async def list_timesheets(
 
 
 def _after(parts: list[str] | None) -> tuple[str, UUID] | None:
-    if parts is None:
-        return None
+    return None if parts is None else (parts[0].replace("\x00", ""), _read(UUID, parts[1]))
+
+
+def _read(kind: Callable[[str], T], part: str) -> T:
+    """One part of a cursor. A cursor that is not ours is refused."""
     try:
-        return parts[0].replace("\x00", ""), UUID(parts[1])
+        return kind(part)
     except ValueError as error:
         raise invalid("bad_cursor", "The cursor is not one that this list gave.", pointer="query:/cursor") from error
 
@@ -483,21 +485,15 @@ async def list_holds(
     agency_id: UUID,
     tx: TxDep,
     week_ending: Annotated[date, Query(ge=date(2000, 1, 2), le=date(2100, 12, 26), description="A Sunday")],
-    offset: Offset = 0,
+    cursor: Cursor = None,
     limit: Limit = 100,
     principal: Principal = require("read"),
 ) -> HoldsOut:
-    """What is held in a week: by reason, and timesheet by timesheet."""
+    """What is held in a week: all of it by reason, and timesheet by timesheet in the order of their references."""
     week = sunday(week_ending)
     groups = await store.blocks(tx, agency_id=agency_id, week_ending=week)
-    page = await lists.timesheets(
-        tx,
-        agency_id=agency_id,
-        wanted=lists.TimesheetFilter(week_ending=week, held=True),
-        sort="age",
-        offset=offset,
-        most=limit,
-    )
+    wanted = lists.TimesheetFilter(week_ending=week, held=True)
+    page = await _timesheets(tx, agency_id, wanted, cursor, limit)
     return HoldsOut(
         reasons=[
             HoldGroupOut(
@@ -513,8 +509,8 @@ async def list_holds(
             )
             for group in groups
         ],
-        timesheets=[timesheet_out(row) for row in page.rows],
-        total=page.total,
+        items=page.items,
+        next_cursor=page.next_cursor,
     )
 
 
@@ -527,14 +523,19 @@ async def list_documents(
     client_id: UUID | None = None,
     unpaid: bool = False,
     q: Text = None,
-    offset: Offset = 0,
+    cursor: Cursor = None,
     limit: Limit = 100,
     principal: Principal = require("read"),
-) -> DocumentsOut:
-    """Invoices, credit notes and self-bills."""
+) -> Page[DocumentOut]:
+    """Invoices, credit notes and self-bills by number."""
     wanted = lists.DocumentFilter(week_ending=week_ending, kind=kind, client_id=client_id, unpaid=unpaid, q=q)
-    page = await lists.documents(tx, agency_id=agency_id, wanted=wanted, sort="number", offset=offset, most=limit)
-    return DocumentsOut(total=page.total, items=[DocumentOut.model_validate(row) for row in page.rows])
+    after = _after(decode_cursor(cursor, parts=2))
+    rows = await lists.documents_after(tx, agency_id=agency_id, wanted=wanted, after=after, most=limit + 1)
+    more = rows[limit - 1] if len(rows) > limit else None
+    return Page(
+        items=[DocumentOut.model_validate(row) for row in rows[:limit]],
+        next_cursor=encode_cursor(more.number, more.document_id) if more is not None else None,
+    )
 
 
 @router.get("/payslips")
@@ -546,11 +547,16 @@ async def list_payslips(
     worker_id: UUID | None = None,
     pay_run_id: UUID | None = None,
     q: Text = None,
-    offset: Offset = 0,
+    cursor: Cursor = None,
     limit: Limit = 100,
     principal: Principal = require("read"),
-) -> PayslipsOut:
-    """Payslips, drafts and finalised, without tax or bank details."""
+) -> Page[PayslipOut]:
+    """Payslips, drafts and finalised, without tax or bank details; by id."""
     wanted = lists.PayslipFilter(week_ending=week_ending, state=state, worker_id=worker_id, pay_run_id=pay_run_id, q=q)
-    page = await lists.payslips(tx, agency_id=agency_id, wanted=wanted, sort="worker", offset=offset, most=limit)
-    return PayslipsOut(total=page.total, items=[PayslipOut.model_validate(row) for row in page.rows])
+    parts = decode_cursor(cursor, parts=1)
+    after = None if parts is None else _read(UUID, parts[0])
+    rows = await lists.payslips_after(tx, agency_id=agency_id, wanted=wanted, after=after, most=limit + 1)
+    return Page(
+        items=[PayslipOut.model_validate(row) for row in rows[:limit]],
+        next_cursor=encode_cursor(rows[limit - 1].payslip_id) if len(rows) > limit else None,
+    )

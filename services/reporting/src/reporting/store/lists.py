@@ -375,6 +375,18 @@ async def documents(tx: Tx, *, agency_id: UUID, wanted: DocumentFilter, sort: st
     return PageOf(list(rows), totals.n, totals)
 
 
+async def documents_after(
+    tx: Tx, *, agency_id: UUID, wanted: DocumentFilter, after: tuple[str, UUID] | None, most: int
+) -> list[Any]:
+    """The next documents by number, for programs."""
+    query, _, parties = _documents_select()
+    where = _documents_where(agency_id, wanted, parties)
+    d = document.c
+    if after is not None:
+        where.append(tuple_(d.number, d.document_id) > tuple_(literal(after[0]), literal(after[1])))
+    return list(await tx.session.execute(query.where(*where).order_by(d.number, d.document_id).limit(most)))
+
+
 async def document_row(tx: Tx, *, agency_id: UUID, document_id: UUID) -> Any:
     query, _, _ = _documents_select()
     found = await tx.session.execute(
@@ -438,9 +450,8 @@ def _payslips_select() -> tuple[Select[Any], Mapping[str, ColumnElement[Any]]]:
     return query, sorts
 
 
-async def payslips(tx: Tx, *, agency_id: UUID, wanted: PayslipFilter, sort: str, offset: int, most: int) -> PageOf:
+def _payslips_where(agency_id: UUID, wanted: PayslipFilter) -> list[ColumnElement[bool]]:
     p = payslip.c
-    query, sorts = _payslips_select()
     where: list[ColumnElement[bool]] = [p.agency_id == agency_id]
     if wanted.week_ending is not None:
         where.append(p.period_to == wanted.week_ending + timedelta(days=1))
@@ -456,6 +467,13 @@ async def payslips(tx: Tx, *, agency_id: UUID, wanted: PayslipFilter, sort: str,
             or_(label.c.display_name.ilike(like), label.c.reference.ilike(like)),
         )
         where.append(or_(p.worker_id.in_(named), p.payee_id.in_(named)))
+    return where
+
+
+async def payslips(tx: Tx, *, agency_id: UUID, wanted: PayslipFilter, sort: str, offset: int, most: int) -> PageOf:
+    p = payslip.c
+    query, sorts = _payslips_select()
+    where = _payslips_where(agency_id, wanted)
     column = sorts.get(sort.lstrip("-"), sorts["worker"])
     ordered = column.desc().nulls_last() if sort.startswith("-") else column.asc().nulls_last()
     rows = await tx.session.execute(query.where(*where).order_by(ordered, p.payslip_id).offset(offset).limit(most))
@@ -467,6 +485,16 @@ async def payslips(tx: Tx, *, agency_id: UUID, wanted: PayslipFilter, sort: str,
     )
     totals = sums.one()
     return PageOf(list(rows), totals.n, totals)
+
+
+async def payslips_after(tx: Tx, *, agency_id: UUID, wanted: PayslipFilter, after: UUID | None, most: int) -> list[Any]:
+    """The next payslips by id, for programs."""
+    p = payslip.c
+    query, _ = _payslips_select()
+    where = _payslips_where(agency_id, wanted)
+    if after is not None:
+        where.append(p.payslip_id > after)
+    return list(await tx.session.execute(query.where(*where).order_by(p.payslip_id).limit(most)))
 
 
 async def payslip_row(tx: Tx, *, agency_id: UUID, payslip_id: UUID) -> Any:

@@ -22,12 +22,14 @@ from reporting.domain.tie_out import (
 )
 
 
-async def weeks_of(tx: Tx, *, agency_id: UUID, most: int = 60) -> list[date]:
-    """The weeks that have timesheets, newest first."""
+async def weeks_of(tx: Tx, *, agency_id: UUID, most: int, before: date | None = None) -> list[date]:
+    """The weeks that have timesheets, newest first; those `before` a week when one is given."""
     result = await tx.execute(
         "SELECT DISTINCT week_ending FROM timesheet WHERE agency_id = :agency AND week_ending IS NOT NULL"
+        " AND (CAST(:before AS date) IS NULL OR week_ending < CAST(:before AS date))"
         " ORDER BY week_ending DESC LIMIT :most",
         agency=agency_id,
+        before=before,
         most=most,
     )
     return [row.week_ending for row in result]

@@ -413,6 +413,9 @@ class ExpenseIn(Body):
 
 class NewExpenseIn(ExpenseIn):
     expense_id: UUID | None = Field(None, description="Made by the sender; the same id again is the same expense")
+    external_id: ExternalId | None = Field(
+        None, description="Its id in your own system; sent again it is the same expense"
+    )
 
 
 class NewExpenseOut(BaseModel):
@@ -559,6 +562,7 @@ class EntryOut(BaseModel):
 
 class ExpenseOut(BaseModel):
     expense_id: UUID
+    external_id: str | None
     spent_on: date
     code: str
     description: str | None

@@ -130,6 +130,7 @@ async def post_expense(
         expense=body.expense(),
         description=body.description,
         expense_id=body.expense_id,
+        external_id=body.external_id,
     )
     return m.NewExpenseOut(expense_id=expense_id, status="accepted" if is_new else "duplicate")
 
@@ -319,6 +320,7 @@ async def _story(tx: TxDep, agency_id: UUID, timesheet_id: UUID) -> m.TimesheetS
         expenses=[
             m.ExpenseOut(
                 expense_id=one.expense_id,
+                external_id=one.external_id,
                 spent_on=one.expense.on,
                 code=one.expense.code,
                 description=one.description,

@@ -68,6 +68,7 @@ class StoredExpense:
     ordinal: int
     description: str | None
     expense: Expense
+    external_id: str | None = None
 
 
 _LOADED = """
@@ -137,7 +138,7 @@ async def expenses_of(tx: Tx, *, agency_id: UUID, ids: Iterable[UUID]) -> dict[U
     found: dict[UUID, list[StoredExpense]] = {}
     for row in result:
         expense = Expense(row.spent_on, row.code, row.pay_gbp, row.charge_gbp, Applies(row.applies))
-        stored = StoredExpense(row.expense_id, row.timesheet_id, row.ordinal, row.description, expense)
+        stored = StoredExpense(row.expense_id, row.timesheet_id, row.ordinal, row.description, expense, row.external_id)
         found.setdefault(row.timesheet_id, []).append(stored)
     return found
 
@@ -210,10 +211,10 @@ async def insert_expenses(tx: Tx, *, agency_id: UUID, expenses: Sequence[StoredE
     await tx.execute(
         """
         INSERT INTO expense (agency_id, expense_id, timesheet_id, ordinal, spent_on, code, description, pay_gbp, charge_gbp,
-                             applies)
+                             applies, external_id)
         SELECT :agency, r.* FROM unnest(CAST(:ids AS uuid[]), CAST(:timesheets AS uuid[]), CAST(:ordinals AS int[]),
             CAST(:days AS date[]), CAST(:codes AS text[]), CAST(:descriptions AS text[]), CAST(:pay AS numeric[]),
-            CAST(:charge AS numeric[]), CAST(:applies AS text[])) AS r
+            CAST(:charge AS numeric[]), CAST(:applies AS text[]), CAST(:externals AS text[])) AS r
         """,
         agency=agency_id,
         ids=[one.expense_id for one in expenses],
@@ -225,6 +226,7 @@ async def insert_expenses(tx: Tx, *, agency_id: UUID, expenses: Sequence[StoredE
         pay=[one.expense.pay_gbp for one in expenses],
         charge=[one.expense.charge_gbp for one in expenses],
         applies=[one.expense.applies.value for one in expenses],
+        externals=[one.external_id for one in expenses],
     )
 
 

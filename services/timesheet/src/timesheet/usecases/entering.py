@@ -70,17 +70,25 @@ async def put_entries(
 
 
 async def add_expense(
-    tx: Tx, *, agency_id: UUID, timesheet_id: UUID, expense: Expense, description: str | None, expense_id: UUID | None
+    tx: Tx,
+    *,
+    agency_id: UUID,
+    timesheet_id: UUID,
+    expense: Expense,
+    description: str | None,
+    expense_id: UUID | None,
+    external_id: str | None = None,
 ) -> tuple[UUID, bool]:
     """Add one expense to a draft. The same again, or the same id again, changes nothing: (id, whether it is new)."""
     timesheet = await draft(tx, agency_id=agency_id, timesheet_id=timesheet_id)
     stored = (await store.expenses_of(tx, agency_id=agency_id, ids=[timesheet_id])).get(timesheet_id, [])
-    chosen = expense_id or derived_id(
-        "expense", timesheet_id, expense.on, expense.code, expense.pay_gbp, expense.charge_gbp, description or ""
-    )
+    said: tuple[object, ...] = (expense.on, expense.code, expense.pay_gbp, expense.charge_gbp, description or "")
+    if external_id is not None:
+        said = ("external", external_id)
+    chosen = expense_id or derived_id("expense", timesheet_id, *said)
     same = next((one for one in stored if one.expense_id == chosen), None)
     if same is not None:
-        if (same.expense, same.description) != (expense, description):
+        if (same.expense, same.description, same.external_id) != (expense, description, external_id):
             raise conflict("expense_differs", f"Expense {chosen} is already recorded with other values.")
         return chosen, False
     entries = (await store.entries_of(tx, agency_id=agency_id, ids=[timesheet_id])).get(timesheet_id, [])
@@ -92,7 +100,7 @@ async def add_expense(
         expenses=[*(one.expense for one in stored), expense],
     )
     ordinal = max((one.ordinal for one in stored), default=0) + 1
-    new = StoredExpense(chosen, timesheet_id, ordinal, description, expense)
+    new = StoredExpense(chosen, timesheet_id, ordinal, description, expense, external_id)
     await store.insert_expenses(tx, agency_id=agency_id, expenses=[new])
     return chosen, True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -37,6 +37,8 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 SIGN_IN_COOKIE = "paybill_sign_in"
 """Binds a sign-in at the issuer to the browser that started it: nobody can finish theirs in somebody else's."""
 SIGN_IN_SECONDS = 600
+LETTERS_SHOWN = 50
+"""Dead letters of one service on the page; its export has more."""
 Next = Annotated[str, Query(alias="next", max_length=2_000)]
 
 
@@ -189,31 +191,38 @@ async def system_page(request: Request) -> Response:
     who = await visitor(request)
     forward = forward_of(request)
     services = await forward.system(who.principal)
-    letters: list[dict[str, Any]] = []
-    for service in [state["service"] for state in services if state.get("dead_letters_open")]:
-        try:
-            answer = await forward.send(
-                service, "GET", "/v1/ops/dead-letters", principal=who.principal, params={"limit": "50"}
-            )
-        except (Away, Refused):
-            continue
-        found = answer.json()
-        letters += [
-            {**letter, "service": service, "payload_pretty": pretty(letter.get("payload"))}
-            for letter in (found if isinstance(found, list) else [])
-        ]
+    letters = [
+        {**letter, "payload_pretty": pretty(letter.get("payload"))}
+        for letter in await open_letters(forward, who, services, most=LETTERS_SHOWN)
+    ]
     return await page(
         request,
         who,
         "system.html",
         services=services,
         letters=letters,
-        replays=await _replays(forward, who),
+        replays=await replays_of(forward, who),
         runs_instance=who.principal.every_agency,
     )
 
 
-async def _replays(forward: Forward, who: Visitor) -> Mapping[str, Any] | None:
+async def open_letters(
+    forward: Forward, who: Visitor, services: Sequence[Mapping[str, Any]], *, most: int
+) -> list[dict[str, Any]]:
+    """The oldest open dead letters of each service, as far as it tells this person."""
+    letters: list[dict[str, Any]] = []
+    for service in [state["service"] for state in services if state.get("dead_letters_open")]:
+        params = {"limit": str(most)}
+        try:
+            answer = await forward.send(service, "GET", "/v1/ops/dead-letters", principal=who.principal, params=params)
+        except (Away, Refused):
+            continue
+        found = answer.json()
+        letters += [{**letter, "service": service} for letter in (found if isinstance(found, list) else [])]
+    return letters
+
+
+async def replays_of(forward: Forward, who: Visitor) -> Mapping[str, Any] | None:
     """What the nightly replay of closed pay runs found, as far as pay-calc tells this person."""
     try:
         found = (await forward.send("pay-calc", "GET", "/v1/ops/replays", principal=who.principal)).json()

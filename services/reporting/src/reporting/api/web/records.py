@@ -690,6 +690,8 @@ async def _owner_panel(
     who = await visitor(request)
     who.agency(agency_id)
     answer, away, refused = await _ask(request, who, agency_id, service, path, params)
+    if isinstance(answer, Mapping) and isinstance(answer.get("items"), list):
+        answer = answer["items"]
     if keep and isinstance(answer, Mapping):
         answer = {key: answer[key] for key in keep if key in answer}
     elif keep and isinstance(answer, list):
