@@ -23,9 +23,9 @@ RECORD = derived_id("isolation", "record")
 NO_AGENCY = {"reporting": {"web_session", "web_sign_in"}}
 """Tables of people, not of agencies, that the API role writes: a session is found by its secret alone."""
 OF_ONE_WORKER = {
-    "pay-calc": {
-        "get /v1/agencies/{agency_id}/payslips/{payslip_id}/explanation",
-        "get /v1/agencies/{agency_id}/payslips/{payslip_id}/pdf",
+    "pay_calc": {
+        "GET /v1/agencies/{agency_id}/payslips/{payslip_id}/explanation",
+        "GET /v1/agencies/{agency_id}/payslips/{payslip_id}/pdf",
     }
 }
 """What a token that is limited to one worker may open; `test_week.py` of pay-calc shows that they compare the worker."""

@@ -103,6 +103,51 @@ async def test_an_approval_is_one_trace_through_four_services(
     assert {event["correlationid"] for event in carried} == {TRACE}
 
 
+async def test_an_invoice_links_to_the_approvals_that_it_bills(
+    week: Week, spans: Callable[[], list[ReadableSpan]]
+) -> None:
+    """The run is a request of its own, so its trace is another; the span that issues leads back to each approval."""
+    for request in week.records():
+        await week.call(request)
+    await week.call(week.document())
+    await week.open()
+    *before, approve = week.hours()
+    for request in before:
+        await week.call(request)
+    await week.call(approve, traceparent=CALLER)
+    await week.settle()
+    *closing, issue = week.closing()
+    for request in closing:
+        await week.call(request)
+        await week.settle()
+    run = "c" * 32
+    await week.call(issue, traceparent=f"00-{run}-00f067aa0ba902b7-01")
+    await week.settle()
+
+    events = [json.loads(payload) for payload in await week.outbox("timesheet")]
+    (approved,) = [event for event in events if event["type"] == "paybill.timesheet.approved.v1"]
+    events = [json.loads(payload) for payload in await week.outbox("invoicing")]
+    (issued,) = [event for event in events if event["type"] == "paybill.invoice.issued.v1"]
+    (span,) = [one for one in spans() if one.name == "issue invoice"]
+    assert trace_of(span) == run
+    _, trace_id, span_id, _ = issued["traceparent"].split("-")
+    assert (trace_id, span_id) == (run, trace.format_span_id(span.get_span_context().span_id))
+    (link,) = span.links
+    _, trace_id, span_id, _ = approved["traceparent"].split("-")
+    assert trace_id == TRACE
+    linked = (trace.format_trace_id(link.context.trace_id), trace.format_span_id(link.context.span_id))
+    assert linked == (trace_id, span_id)
+    assert attributes(span)["paybill.document_id"] == issued["data"]["document_id"]
+
+
+def test_a_span_links_to_each_cause_once_and_to_so_many_at_most() -> None:
+    many = [f"00-{n:032x}-{'2' * 16}-01" for n in range(1, 100)]
+    links = telemetry.links_to([None, "nonsense", f"00-{'0' * 32}-{'0' * 16}-01", many[0], *many])
+    assert [trace.format_trace_id(link.context.trace_id) for link in links] == [
+        f"{n:032x}" for n in range(1, telemetry.LINKS_MAX + 1)
+    ]
+
+
 async def test_events_of_one_batch_keep_their_own_traces(week: Week, spans: Callable[[], list[ReadableSpan]]) -> None:
     """Two documents lift two holds in one batch of the next reader: each answer belongs to its own request."""
     for request in week.records():

@@ -1,7 +1,11 @@
-"""Kill -9, one after the other, while the week runs: a pay-calc replica, a relay, Kafka, Postgres. Then lose the bus.
+"""Kill -9, one after the other, while the week runs: a pay-calc replica, relays, Kafka, Postgres, closers. Then lose the bus.
+
+Each kill lands while work waits, and the test proves that: what is to die, or the bus before it, is frozen for as long as
+hours are approved; then unread events and unpublished rows are counted, and what is frozen never gets to run again. A
+closer is killed while a lock of this test holds it in the middle.
 
 The week must finish and tie out, nothing lost and nothing doubled. Everything goes through the public doors, on a real
-Kafka, a real Postgres and the real processes.
+Kafka, a real Postgres and the real processes, which end by themselves within ten seconds when they are asked to.
 """
 
 from __future__ import annotations
@@ -10,25 +14,31 @@ import asyncio
 import contextlib
 import os
 import shutil
+import signal
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 from rich.console import Console
 
-from paybill_stack.client import CLI_CLIENT, ApiClient, Place
+from paybill_stack import processes
+from paybill_stack.bootstrap import database_name
+from paybill_stack.client import CLI_CLIENT, ApiClient, Place, ServiceAway
 from paybill_stack.demo.cast import BUSINESS_NOW
 from paybill_stack.demo.generate import generate, read_plan
 from paybill_stack.demo.quiet import Quiet
 from paybill_stack.demo.run import RELEASE_CLIENT
 from paybill_stack.demo.stages import Stages
-from paybill_stack.demo.week import AgencyRun
+from paybill_stack.demo.week import AGENCY_CHECKED, AgencyRun
+from paybill_stack.processes import ProcessRecord
 from paybill_stack.stack import Stack
 from paybill_stack.supervisor import Supervisor
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
 INSTANCE = f"testfaults{os.environ.get('PYTEST_XDIST_WORKER', '')}"
 SERVICES = ("timesheet", "pay-calc", "invoicing", "compliance", "reporting")
 TIMESHEETS = 150
@@ -72,44 +82,237 @@ def _apart(work: Callable[[], object]) -> None:
         raise failed[0]
 
 
+class Work:
+    """What waits: rows that no relay has published, events that no consumer has taken, transactions that wait for a lock."""
+
+    def __init__(self, stack: Stack, client: ApiClient) -> None:
+        self._stack, self._client = stack, client
+
+    async def unpublished(self, *services: str) -> int:
+        found = 0
+        for service in services:
+            async with self.inside(service) as database:
+                found += await database.fetchval("SELECT count(*) FROM outbox WHERE published_at IS NULL")
+        return found
+
+    async def unread(self, service: str) -> int:
+        async with Quiet(self._stack.kafka_bootstrap, self._client) as quiet:
+            return (await quiet.backlog()).unread[service]
+
+    async def locked_out(self, service: str) -> int:
+        async with self.inside(service) as database:
+            found = await database.fetchval(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            return int(found)
+
+    @contextlib.asynccontextmanager
+    async def inside(self, service: str) -> AsyncIterator[asyncpg.Connection]:
+        database = await asyncpg.connect(self._stack.admin_dsn, database=database_name(service))
+        try:
+            yield database
+        finally:
+            await database.close()
+
+
+class Approvals:
+    """The hours that only the agency approves, in parts of a few workers, so that a kill can land between them."""
+
+    PARTS = 12
+    """Two to a kill."""
+
+    def __init__(self, client: ApiClient, runs: list[AgencyRun]) -> None:
+        self._client = client
+        self._left: list[tuple[AgencyRun, str]] = []
+        for one in runs:
+            apart = {one.by_placement[reference]["timesheet_id"] for reference in one.plan["rejected"]}
+            self._left += [
+                (one, sheet["timesheet_id"])
+                for sheet in one.by_placement.values()
+                if one.client_refs[str(sheet["client_id"])] not in one.plan["link_clients"]
+                and sheet["timesheet_id"] not in apart
+            ]
+        self._part, self._batch = len(self._left) // self.PARTS, 2
+        assert self._part > self._batch, f"{len(self._left)} timesheets are too few for {self.PARTS} parts"
+
+    async def next_part(self, begun: asyncio.Event | None = None) -> None:
+        """Approve the next few timesheets; `begun` is set at the first answer."""
+        part, self._left = self._left[: self._part], self._left[self._part :]
+        assert part, "every timesheet is approved and there is something left to kill"
+        for start in range(0, len(part), self._batch):
+            for one in {id(run): run for run, _ in part[start : start + self._batch]}.values():
+                ids = [sheet for run, sheet in part[start : start + self._batch] if run is one]
+                body = {"timesheet_ids": ids, "evidence": {"kind": "agency", "note": AGENCY_CHECKED}}
+                answer = await patiently(self._post(one, body, str(uuid4())))
+                assert not answer["refused"], answer
+                if begun is not None:
+                    begun.set()
+
+    def _post(self, one: AgencyRun, body: dict[str, Any], key: str) -> Callable[[], Awaitable[Any]]:
+        return lambda: self._client.post("timesheet", one.path("timesheets/approve-batch"), body, key=key)
+
+    @contextlib.contextmanager
+    def taken_from(self, runs: list[AgencyRun]) -> Iterator[None]:
+        """What was approved here is none of the runs' business for a while."""
+        whole = [one.by_placement for one in runs]
+        left = {sheet for _, sheet in self._left}
+        for one in runs:
+            linked, rejected = set(one.plan["link_clients"]), set(one.plan["rejected"])
+            one.by_placement = {
+                reference: sheet
+                for reference, sheet in one.by_placement.items()
+                if sheet["timesheet_id"] in left
+                or reference in rejected
+                or one.client_refs[str(sheet["client_id"])] in linked
+            }
+        yield
+        for one, placements in zip(runs, whole, strict=True):
+            one.by_placement = placements
+
+
 class Chaos:
     """The kills, each followed by a new start as an operating system's supervisor would do."""
 
-    def __init__(self, stack: Stack) -> None:
-        self._stack, self._supervisor = stack, Supervisor(stack)
-        self.killed: list[str] = []
+    def __init__(self, stack: Stack, work: Work) -> None:
+        self._stack, self._supervisor, self._work = stack, Supervisor(stack), work
+        self.waited: dict[str, int] = {}
+        """What was killed, and how much work waited at that moment."""
 
-    async def pay_calc_replica(self) -> None:
-        await self._service("pay-calc", 2)
+    async def replica(self, service: str, number: int, approvals: Approvals) -> None:
+        """It dies in the midst of events that it has read or not; in its first process the relay dies too."""
+        await self._strike(
+            f"{service}-{number}",
+            freeze=self._process(service, number),
+            waits=lambda: self._work.unread(service),
+            kill=lambda: self._supervisor.kill(service, number),
+            start=lambda: self._supervisor.start(service, number),
+            approvals=approvals,
+        )
 
-    async def relays(self) -> None:
-        """Each service's relay lives in its first process."""
-        for service in ("compliance", "invoicing"):
-            await self._service(service, 1)
+    async def timesheet(self, approvals: Approvals) -> None:
+        """The relay with the largest outbox dies between sending and marking: the bus that it sends to is frozen."""
+        await self._strike(
+            "timesheet-1",
+            freeze=self._kafka(),
+            waits=lambda: self._work.unpublished("timesheet"),
+            kill=lambda: self._supervisor.kill("timesheet", 1),
+            start=lambda: self._supervisor.start("timesheet", 1),
+            approvals=approvals,
+        )
 
-    async def kafka(self) -> None:
-        await asyncio.to_thread(self._stack.kafka.kill)
-        self.killed.append("kafka")
-        await asyncio.to_thread(self._stack.kafka.start)
+    async def kafka(self, approvals: Approvals) -> None:
+        await self._strike(
+            "kafka",
+            freeze=self._kafka(),
+            waits=lambda: self._work.unpublished(*SERVICES),
+            kill=self._stack.kafka.kill,
+            start=self._stack.kafka.start,
+            approvals=approvals,
+        )
 
-    async def postgres(self) -> None:
-        await asyncio.to_thread(self._stack.postgres.kill)
-        self.killed.append("postgres")
-        await asyncio.to_thread(self._stack.postgres.start)
+    async def postgres(self, approvals: Approvals) -> None:
+        """With relays between sending and marking: what they sent arrives, and is sent again."""
+        await self._strike(
+            "postgres",
+            freeze=self._kafka(),
+            waits=lambda: self._work.unpublished(*SERVICES),
+            kill=self._stack.postgres.kill,
+            start=self._stack.postgres.start,
+            approvals=approvals,
+        )
+
+    async def closer(self, service: str, lock: str, closing: Callable[[], Awaitable[None]]) -> None:
+        """The process that closes a run dies while it waits, in the middle, for rows that another transaction has locked."""
+        async with self._work.inside(service) as other:
+            held = other.transaction()
+            await held.start()
+            assert await other.fetch(lock)
+            task = asyncio.create_task(closing())
+            waited = await _until(lambda: self._work.locked_out(service))
+            assert not task.done()
+            await asyncio.to_thread(self._supervisor.kill, service, 1)
+            await held.rollback()
+        self.waited[f"{service}-1, closing"] = waited
+        await asyncio.to_thread(self._supervisor.start, service, 1)
+        await task
 
     async def lose_the_bus(self) -> None:
         """Every record and every committed offset is gone; the services find an empty broker."""
-        await asyncio.to_thread(self._supervisor.down)
+        assert await asyncio.to_thread(self._supervisor.down) == []
         await asyncio.to_thread(self._stack.kafka.stop)
         await asyncio.to_thread(self._stack.kafka.wipe)
         await asyncio.to_thread(self._stack.kafka.start)
         await asyncio.to_thread(self._stack.create_topics)
+        await self.up()
+
+    async def stop_at_work(self) -> None:
+        """SIGTERM to everybody while events wait: each ends by itself, and nobody has to be killed."""
+        for service in ("pay-calc", "reporting"):
+            self.waited[f"{service}, asked to end"] = await _until(lambda name=service: self._work.unread(name))
+        begun = time.monotonic()
+        assert await asyncio.to_thread(self._supervisor.down) == [], "killed after ten seconds"
+        assert time.monotonic() - begun < 10
+
+    async def up(self) -> None:
         await asyncio.to_thread(lambda: self._supervisor.up(replicas=2, business_now=BUSINESS_NOW))
 
-    async def _service(self, service: str, replica: int) -> None:
-        await asyncio.to_thread(self._supervisor.kill, service, replica)
-        self.killed.append(f"{service}-{replica}")
-        await asyncio.to_thread(self._supervisor.start, service, replica)
+    async def _strike(
+        self,
+        name: str,
+        *,
+        freeze: ProcessRecord,
+        waits: Callable[[], Awaitable[int]],
+        kill: Callable[[], object],
+        start: Callable[[], object],
+        approvals: Approvals,
+    ) -> None:
+        begun = asyncio.Event()
+        early = asyncio.create_task(approvals.next_part(begun))
+        await asyncio.wait_for(begun.wait(), 120)
+        processes.send(freeze, signal.SIGSTOP)
+        try:
+            late = asyncio.create_task(approvals.next_part())
+            self.waited[name] = await _until(waits)
+            await asyncio.to_thread(kill)
+        finally:
+            processes.send(freeze, signal.SIGCONT)
+        await asyncio.to_thread(start)
+        await asyncio.gather(early, late)
+
+    def _kafka(self) -> ProcessRecord:
+        settings = self._stack.kafka.settings
+        assert settings is not None
+        assert settings.process is not None
+        return settings.process
+
+    def _process(self, service: str, number: int) -> ProcessRecord:
+        found = {(one.service, one.replica): one.process for one in self._supervisor.replicas()}[(service, number)]
+        assert found is not None
+        return found
+
+
+async def _until(count: Callable[[], Awaitable[int]]) -> int:
+    """How much there is, as soon as there is any."""
+    async with asyncio.timeout(120):
+        while not (found := await count()):  # noqa: ASYNC110  it is other processes' work
+            await asyncio.sleep(0.05)
+    return found
+
+
+async def patiently(call: Callable[[], Awaitable[Any]]) -> Any:
+    """The answer of a service that may be away for longer than a client tries."""
+    async with asyncio.timeout(240):
+        while True:
+            with contextlib.suppress(ServiceAway):
+                return await call()
+
+
+ALL_WORKERS = "SELECT 1 FROM worker FOR UPDATE"
+LAST_CLIENTS = (
+    "SELECT 1 FROM timesheet WHERE (agency_id, client_id) IN "
+    "(SELECT agency_id, CAST(max(CAST(client_id AS text)) AS uuid) FROM timesheet GROUP BY agency_id) FOR UPDATE"
+)
+"""A run bills its clients in the order of their ids."""
 
 
 async def test_the_week_ties_out_after_every_kill_and_after_losing_the_bus(stack: Stack) -> None:
@@ -117,44 +320,50 @@ async def test_the_week_ties_out_after_every_kill_and_after_losing_the_bus(stack
     (outputs / "receipts").mkdir(parents=True, exist_ok=True)
     plan = generate(inputs, timesheets=TIMESHEETS)
     agencies = [UUID(agency.agency_id) for agency in plan.agencies]
-    chaos, stages, place = Chaos(stack), Stages(Console(quiet=True)), Place.of(INSTANCE)
+    stages, place = Stages(Console(quiet=True)), Place.of(INSTANCE)
     async with contextlib.AsyncExitStack() as open_things:
         client = await open_things.enter_async_context(ApiClient(place.urls, place.credentials(CLI_CLIENT), agencies))
         other = await open_things.enter_async_context(
             ApiClient(place.urls, place.credentials(RELEASE_CLIENT), agencies)
         )
+        chaos = Chaos(stack, Work(stack, client))
         written = read_plan(inputs)["agencies"]
         runs = [AgencyRun(client, one, plan.week_ending, inputs, outputs, stack.paths.mail) for one in written]
 
         async def everybody(work: Callable[[AgencyRun], Awaitable[Any]]) -> None:
-            with stages.stage("work", "work"):
-                await asyncio.gather(*(work(one) for one in runs))
+            await asyncio.gather(*(work(one) for one in runs))
 
         with stages.stage("all", "all") as stage:
             await everybody(lambda one: one.set_up())
             await everybody(lambda one: one.import_records(stage))
             await everybody(lambda one: one.import_hours(stage))
             await everybody(lambda one: one.submit(stage))
-            await asyncio.gather(everybody(lambda one: one.approve(stage)), chaos.pay_calc_replica())
-            await chaos.relays()
+            approvals = Approvals(client, runs)
+            await chaos.replica("pay-calc", 2, approvals)
+            for service in ("compliance", "invoicing"):
+                await chaos.replica(service, 1, approvals)
+            await chaos.timesheet(approvals)
+            await chaos.kafka(approvals)
+            await chaos.postgres(approvals)
+            await _rest(stack, client)
+            with approvals.taken_from(runs):
+                await everybody(lambda one: one.approve(stage))
             await everybody(lambda one: one.amend(stage))
-            await chaos.kafka()
             await everybody(lambda one: one.documents_arrive(stage))
-            await chaos.postgres()
             await _rest(stack, client)
             await everybody(lambda one: one.cut_off())
             await _rest(stack, client)
-            await everybody(lambda one: one.close_pay())
-            await chaos.pay_calc_replica()
+            closing = lambda: everybody(lambda one: patiently(one.close_pay))  # noqa: E731
+            await chaos.closer("pay-calc", ALL_WORKERS, closing)
             await _rest(stack, client)
-            await everybody(lambda one: one.issue_invoices())
+            issuing = lambda: everybody(lambda one: patiently(one.issue_invoices))  # noqa: E731
+            await chaos.closer("invoicing", LAST_CLIENTS, issuing)
             await _rest(stack, client)
             for one in runs:
                 payment_file_id = await one.prepare_payment()
                 if payment_file_id is not None:
                     await one.release_payment(payment_file_id, other)
         weeks = await _settled_weeks(stack, client, runs)
-        assert len(chaos.killed) == 6
         for week in weeks:
             _ties_out(week)
         assert sum(week["timesheets"]["approved"] for week in weeks) > TIMESHEETS * 0.9
@@ -165,7 +374,14 @@ async def test_the_week_ties_out_after_every_kill_and_after_losing_the_bus(stack
             assert (said["events"] > 0) == (service != "reporting"), (
                 "all but reporting own facts that others rebuild from"
             )
+        await chaos.stop_at_work()
+        await chaos.up()
         assert await _settled_weeks(stack, client, runs) == weeks
+    assert list(chaos.waited) == [
+        *("pay-calc-2", "compliance-1", "invoicing-1", "timesheet-1", "kafka", "postgres"),
+        *("pay-calc-1, closing", "invoicing-1, closing", "pay-calc, asked to end", "reporting, asked to end"),
+    ]
+    assert all(chaos.waited.values()), chaos.waited
 
 
 async def _rest(stack: Stack, client: ApiClient) -> dict[str, Any]:

@@ -1,10 +1,21 @@
-"""No personal data on the bus: a whole week of recognisable people, and then every record of every topic is read."""
+"""No personal data on the bus: a whole week of recognisable people, and then every record of every topic is read.
+
+In a second week every free text says something recognisable, and one event of each topic becomes a dead letter.
+"""
 
 from __future__ import annotations
 
+import json
+from uuid import UUID
+
 import pytest
 
+from paybill_common.consumer import PermanentError
+from paybill_common.db import Tx
+from paybill_common.envelope import Batch
+from paybill_contracts.topics import all_topics
 from tests.simulation.story import PERSONAL, Story
+from tests.simulation.talkers import WRITTEN, Talkers
 from tests.simulation.witness import Witness
 from tests.simulation.world import Company, World
 
@@ -49,6 +60,60 @@ async def test_no_topic_but_the_directory_carries_a_name_and_none_carries_more(t
         if topic != "paybill.directory":
             assert not [name for name in NAMES if name in text], f"{topic} carries a name: {text[:300]}"
     assert any("Testcase" in (value or "") for topic, _, value in found if topic == "paybill.directory")
+
+
+class OneOfEach:
+    """The witness, refusing the first event of each topic for good."""
+
+    def __init__(self, witness: Witness) -> None:
+        self._take, self.refused = witness.take, dict[str, UUID]()
+
+    async def __call__(self, tx: Tx, batch: Batch) -> None:
+        for event in batch:
+            if self.refused.setdefault(event.record.topic, event.id) == event.id:
+                raise PermanentError(f"the first event of {event.record.topic} is refused for good")
+        await self._take(tx, batch)
+
+
+@pytest.fixture
+def refusing(stage: tuple[Company, Witness], monkeypatch: pytest.MonkeyPatch) -> OneOfEach:
+    refusing = OneOfEach(stage[1])
+    monkeypatch.setattr(stage[1], "take", refusing)
+    return refusing
+
+
+async def test_no_free_text_reaches_the_bus_not_even_as_a_dead_letter(
+    stage: tuple[Company, Witness], refusing: OneOfEach
+) -> None:
+    world = World(1004, company=stage[0], salt="talkers")
+    stage[1].begin()
+    stage[1].curing = True
+    await world.start()
+    await Talkers(world).tell()
+    letters = await _discard_all(world)
+    await world.settle()
+    found = records(world)
+    said = {topic.name for topic in all_topics() if topic.events} & {topic for topic, _, _ in found}
+    assert len(said) >= 10
+    assert {f"{topic}.dead" for topic in said} == {topic for topic, _, _ in found if topic.endswith(".dead")}
+    assert letters == len(said), "one dead letter of each topic was there to be seen"
+    for tp, log in world.bus.log.items():
+        for record in log:
+            text = f"{record.key} {record.value} {json.dumps(record.headers)}".lower()
+            assert WRITTEN not in text, f"{tp.topic} carries what somebody wrote: {text[:400]}"
+            if tp.topic != "paybill.directory":
+                names = [name for name in (*NAMES, "Brolly") if name.lower() in text]
+                assert not names, f"{tp.topic} carries {names}: {text[:400]}"
+
+
+async def _discard_all(world: World) -> int:
+    """Give every dead letter up, with a reason; what waited behind one may be the first of its topic. Returns how many."""
+    letters = 0
+    while found := await world.call("witness", "GET", "/v1/ops/dead-letters"):
+        door = f"/v1/ops/dead-letters/{found[0]['id']}/discard"
+        await world.call("witness", "POST", door, {"reason": f"{WRITTEN}-discard"})
+        letters += 1
+    return letters
 
 
 async def test_a_tombstone_erases_a_name_everywhere(told: tuple[World, Story]) -> None:

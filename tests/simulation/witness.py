@@ -34,6 +34,10 @@ class Witness:
         return not self.curing and event_id.int % self._refuse_one_in == 0
 
     async def handle(self, tx: Tx, batch: Batch) -> None:
+        await self.take(tx, batch)
+
+    async def take(self, tx: Tx, batch: Batch) -> None:
+        """Write the batch down, or refuse it."""
         for event in batch:
             if self.refuses(event.id):
                 raise PermanentError(f"the witness refuses {event.id} until it is replayed")

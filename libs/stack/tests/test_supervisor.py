@@ -98,6 +98,17 @@ def test_up_starts_all_and_down_leaves_nothing(
     assert processes_of(var) == []
 
 
+def test_down_names_whom_it_had_to_kill(supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch, var: Path) -> None:
+    stubborn = var.parent / "code" / "stand_in_invoicing" / "__main__.py"
+    stubborn.write_text(textwrap.dedent(SERVICE).replace("lambda *_: sys.exit(0)", "signal.SIG_IGN"))
+    supervisor.up(services=["timesheet", "compliance"])
+    assert supervisor.down() == []
+    supervisor.up(services=["timesheet", "invoicing", "compliance"])
+    monkeypatch.setattr("paybill_stack.supervisor.STOP_GRACE_S", 2.0)
+    assert supervisor.down() == ["invoicing-1"]
+    assert processes_of(var) == []
+
+
 def test_a_service_that_never_becomes_ready_is_named_with_its_answer(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch, var: Path
 ) -> None:

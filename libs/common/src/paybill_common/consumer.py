@@ -236,11 +236,7 @@ class Consumer:
         await dead_letters.park(tx, consumer=self.name, events=events)
 
     async def _handle(self, tx: Tx, events: Sequence[AnyEvent]) -> None:
-        traceparents = dict.fromkeys(event.traceparent for event in events[:32] if event.traceparent)
-        links = [
-            trace.Link(trace.get_current_span(telemetry.context_of(traceparent)).get_span_context())
-            for traceparent in traceparents
-        ]
+        links = telemetry.links_to(event.traceparent for event in events)
         parent = telemetry.context_of(events[0].traceparent)
         with telemetry.tracer.start_as_current_span(
             f"process {self.name}", context=parent, links=links, kind=trace.SpanKind.CONSUMER

@@ -142,11 +142,11 @@ def is_transient(error: BaseException) -> bool:
     """The database or the bus is away, or a lock or serialisation was lost: the same work may succeed later."""
     if isinstance(error, (TimeoutError, ConnectionError, OSError)):
         return True
-    if isinstance(error, DBAPIError):
-        if error.connection_invalidated:
-            return True
-        sqlstate = str(getattr(error.orig, "sqlstate", "") or "")
-        if sqlstate:
-            return sqlstate.startswith(_TRANSIENT_SQLSTATES)
-        return isinstance(error, (OperationalError, InterfaceError))
-    return False
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    # What the server says while somebody connects, the driver raises as it is.
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    sqlstate = str(getattr(cause, "sqlstate", "") or "")
+    if sqlstate:
+        return sqlstate.startswith(_TRANSIENT_SQLSTATES)
+    return isinstance(error, (OperationalError, InterfaceError))

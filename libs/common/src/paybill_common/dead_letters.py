@@ -22,6 +22,7 @@ from paybill_common.db import Tx, is_transient
 from paybill_common.envelope import AnyEvent, BadEnvelope, Batch, decode, fallback_id
 from paybill_common.ids import new_id
 from paybill_common.outbox import OutboxRow
+from paybill_contracts.directory import DirectoryEntry
 
 Handler = Callable[[Tx, Batch], Awaitable[None]]
 
@@ -124,6 +125,8 @@ async def bury(
 ) -> int:
     """Store a dead letter, park its key, copy it to the dead-letter topic. Returns the streak of dead letters.
 
+    The copy of a directory entry has no payload: names live on one compacted topic alone, where a tombstone erases them.
+
     `event` None: nobody can read it. It belongs to no agency, unless it was parked for one, and parks nobody.
     """
     event_id = event.id if event else fallback_id(record)
@@ -161,7 +164,8 @@ async def bury(
             id=dead_letter_id,
         )
     headers = (*record.headers, ("pb_consumer", consumer), ("pb_error", type(error).__name__))
-    payload = None if record.value is None else _text(record.value).replace("\x00", "\ufffd")
+    nameless = record.value is None or record.topic == DirectoryEntry.TOPIC  # no tombstone erases a name from a copy
+    payload = None if nameless else _text(record.value or "").replace("\x00", "\ufffd")
     tx.outgoing.append(
         OutboxRow(new_id(), agency_id or UUID(int=0), f"{record.topic}.dead", key, payload or "", headers)
     )

@@ -6,6 +6,8 @@ import logging
 import re
 import sys
 import traceback
+from collections.abc import Iterable
+from itertools import islice
 from smtplib import SMTPException
 from typing import Any
 from uuid import UUID
@@ -20,6 +22,8 @@ from paybill_common.bus.types import BusUnavailable
 
 _propagator = TraceContextTextMapPropagator()
 tracer = trace.get_tracer("paybill")
+LINKS_MAX = 32
+"""Most links that a span carries: a batch has a thousand causes."""
 _LIBRARY = re.compile(r"[/\\](sqlalchemy|asyncpg|starlette|fastapi|anyio|uvicorn|aiokafka)[/\\]")
 
 CONSUMED = Counter("paybill_events_consumed_total", "New events handled, by consumer.", ["consumer"])
@@ -63,6 +67,13 @@ def correlation_id(traceparent: str | None, event_id: UUID) -> str:
 def context_of(traceparent: str | None) -> Any:
     """The OpenTelemetry context that a traceparent names."""
     return _propagator.extract({"traceparent": traceparent} if traceparent else {})
+
+
+def links_to(traceparents: Iterable[str | None]) -> list[trace.Link]:
+    """Links to the spans that these name, each once and at most LINKS_MAX; what names none is passed over."""
+    found = dict.fromkeys(one for one in traceparents if one)
+    spans = (trace.get_current_span(context_of(one)).get_span_context() for one in found)
+    return [trace.Link(span) for span in islice((span for span in spans if span.is_valid), LINKS_MAX)]
 
 
 def configure_tracing(service: str, otlp_endpoint: str | None) -> None:

@@ -75,9 +75,11 @@ def down(
             continue
         stack = Stack.find(name)
         ran = any(line.running for line in stack.status())
-        Supervisor(stack).down()
+        killed = Supervisor(stack).down()
         stack.stop()
         console.print(f"{name}: {'stopped' if ran else 'was not running'}")
+        if killed:
+            console.print(f"{name}: {', '.join(killed)} did not end when asked and had to be killed; see their logs")
 
 
 @app.command()

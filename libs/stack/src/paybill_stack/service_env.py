@@ -55,12 +55,13 @@ def service_env(service: str, port: int, urls: DatabaseUrls, wiring: Wiring) -> 
         "PAYBILL_JWKS_FILE": str(wiring.keys.jwks),
         "PAYBILL_SERVICE_URLS": json.dumps(dict(wiring.service_urls)),
         "PAYBILL_PUBLIC_URL": f"http://{LOOPBACK}:{port}",
-        "PAYBILL_PAGES_URL": wiring.service_urls[ISSUER],
         "PAYBILL_FILES_DIR": str(files),
         "PAYBILL_MAIL_DIR": str(_made(wiring.paths.mail)),
     }
     if wiring.business_now is not None:
         env["PAYBILL_BUSINESS_NOW"] = wiring.business_now
+    if ISSUER in wiring.service_urls:
+        env["PAYBILL_PAGES_URL"] = wiring.service_urls[ISSUER]
     if service == ISSUER:
         env["PAYBILL_SIGNING_KEY_FILE"] = str(wiring.keys.signing_key)
         env["PAYBILL_CLIENTS_FILE"] = str(wiring.keys.clients)

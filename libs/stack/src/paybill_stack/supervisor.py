@@ -69,19 +69,22 @@ class Supervisor:
                 raise
         return self.replicas()
 
-    def down(self) -> None:
-        """Stop every service: SIGTERM to all, ten seconds, then SIGKILL. Harmless when none runs."""
+    def down(self) -> list[str]:
+        """Stop every service: SIGTERM to all, ten seconds, then SIGKILL. Returns whom it had to kill. Harmless when none runs."""
+        killed: list[str] = []
         if not self.stack.paths.settings.exists():
-            return
+            return killed
         with FileLock(self.stack.paths.lock, timeout_s=LOCK_TIMEOUT_S):
-            running = [replica.process for replica in self.replicas() if replica.process is not None]
-            for process in running:
+            running = [(replica, replica.process) for replica in self.replicas() if replica.process is not None]
+            for _, process in running:
                 processes.send(process, signal.SIGTERM)
             deadline = time.monotonic() + STOP_GRACE_S
-            for process in running:
+            for replica, process in running:
                 if not processes.wait_gone(process, max(0.0, deadline - time.monotonic())):
+                    killed.append(label(replica))
                     processes.stop(process, first=signal.SIGKILL, grace_s=5.0)
             self.stack.store.change(_forget_processes)
+        return killed
 
     def replicas(self) -> list[ServiceSettings]:
         """Every replica that is planned, running or not."""

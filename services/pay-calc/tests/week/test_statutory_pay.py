@@ -96,6 +96,19 @@ async def test_no_salary_is_sacrificed_of_statutory_pay_alone(world: Any) -> Non
     assert (slip["figures"]["sacrifice_gbp"], slip["net_gbp"]) == ("0.00", "123.25")
 
 
+async def test_a_week_that_never_has_a_run_is_paid_with_the_next_one_that_closes(world: Any) -> None:
+    """A week before the agency's first run has no hours here, and so no cut-off: its sick pay may neither wait nor stop the run."""
+    worker = new_id()
+    await world.profile(worker)
+    sheet = await _hours(world, worker, 960)
+    await _sick(world, worker, first_on="2026-03-30", last_on="2026-04-03")
+    await world.tell(world.cut_off(sheet, week=WEEK))
+    run = await world.close(WEEK)
+    slip = await world.slip(worker_id=worker, pay_run_id=run["pay_run_id"])
+    assert [line["week_ending"] for line in slip["lines"]] == ["2026-04-12", "2026-04-05"]
+    assert (await world.send("POST", f"pay-runs/{run['pay_run_id']}/replay"))["agrees"] is True
+
+
 async def test_days_that_come_after_the_close_are_paid_with_the_next_run(world: Any) -> None:
     worker, absence = new_id(), new_id()
     await world.profile(worker)

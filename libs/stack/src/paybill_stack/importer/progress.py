@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from paybill_common.ids import derived_id
 from paybill_stack.settings import write_private
 
-_BLOCK_BYTES = 1 << 20
+_BLOCK_BYTES = 1 << 16
 
 
 def digest_of(path: Path, *settings: str) -> str:

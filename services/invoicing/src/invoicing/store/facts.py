@@ -67,19 +67,19 @@ async def apply_approved(tx: Tx, events: Sequence[Event[Any]]) -> list[Key]:
         """
         INSERT INTO timesheet (agency_id, timesheet_id, version, sequence, worker_id, placement_id, client_id, site_id,
             consultant_id, branch, week_ending, reference, purchase_order, approved_at, billable_minutes, billable_units,
-            charge_gbp)
+            charge_gbp, traceparent)
         SELECT * FROM unnest(CAST(:agencies AS uuid[]), CAST(:timesheets AS uuid[]), CAST(:versions AS int[]),
             CAST(:sequences AS bigint[]), CAST(:workers AS uuid[]), CAST(:placements AS uuid[]), CAST(:clients AS uuid[]),
             CAST(:sites AS uuid[]), CAST(:consultants AS uuid[]), CAST(:branches AS text[]), CAST(:weeks AS date[]),
             CAST(:refs AS text[]), CAST(:orders AS text[]), CAST(:approved AS timestamptz[]), CAST(:minutes AS int[]),
-            CAST(:units AS numeric[]), CAST(:charges AS numeric[]))
+            CAST(:units AS numeric[]), CAST(:charges AS numeric[]), CAST(:traces AS text[]))
         ON CONFLICT (agency_id, timesheet_id) DO UPDATE SET version = EXCLUDED.version, sequence = EXCLUDED.sequence,
             worker_id = EXCLUDED.worker_id, placement_id = EXCLUDED.placement_id, client_id = EXCLUDED.client_id,
             site_id = EXCLUDED.site_id, consultant_id = EXCLUDED.consultant_id, branch = EXCLUDED.branch,
             week_ending = EXCLUDED.week_ending, reference = EXCLUDED.reference,
             purchase_order = EXCLUDED.purchase_order, approved_at = EXCLUDED.approved_at,
             billable_minutes = EXCLUDED.billable_minutes, billable_units = EXCLUDED.billable_units,
-            charge_gbp = EXCLUDED.charge_gbp
+            charge_gbp = EXCLUDED.charge_gbp, traceparent = EXCLUDED.traceparent
         WHERE timesheet.version < EXCLUDED.version
         RETURNING agency_id, timesheet_id
         """,
@@ -100,6 +100,7 @@ async def apply_approved(tx: Tx, events: Sequence[Event[Any]]) -> list[Key]:
         minutes=[fact.billable_minutes for fact in facts],
         units=[_billable_units(fact) for fact in facts],
         charges=[_billable_gbp(fact) for fact in facts],
+        traces=[event.traceparent for event in ordered],
     )
     moved = {(row.agency_id, row.timesheet_id) for row in result}
     await _insert_charges(tx, [event.data for event in events])

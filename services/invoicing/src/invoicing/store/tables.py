@@ -170,6 +170,7 @@ timesheet = Table(
     Column("decided_version", Integer),
     Column("state_sequence", BigInteger, nullable=False, server_default=text("0")),
     Column("billed_version", Integer),
+    Column("traceparent", Text, comment="Of the event that approved this version; an invoice links to it"),
     CheckConstraint("state IN ('ready', 'held')", name="state"),
     CheckConstraint("billed_version <= version", name="billed_version"),
     Index("ix_timesheet_client", "client_id", "agency_id", "week_ending"),

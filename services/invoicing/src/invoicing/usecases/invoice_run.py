@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -289,8 +289,12 @@ async def _bill(tx: Tx, *, agency_id: UUID, run: Any, client_id: UUID, heads: Se
         + [("placement", head.placement_id) for head in heads],
     )
     today = london_date(tx.now)
+    traces = {head.timesheet_id: head.traceparent for head in heads}
     drafts = [
-        _draft(agency_id, run, client_id, document, plan.terms[document.client_id], issuer, names, today)
+        replace(
+            _draft(agency_id, run, client_id, document, plan.terms[document.client_id], issuer, names, today),
+            traceparents=[traces.get(line.timesheet_id) for line in document.lines],
+        )
         for document in plan.documents
     ]
     issued = await issue(tx, agency_id=agency_id, issuer=issuer, drafts=drafts)

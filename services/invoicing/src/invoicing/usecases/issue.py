@@ -14,6 +14,7 @@ from invoicing.domain.deductions import Deduction, total
 from invoicing.domain.numbers import Series, document_number
 from invoicing.domain.vat import Vat
 from invoicing.store import documents as store
+from paybill_common import telemetry
 from paybill_common.clock import london_date
 from paybill_common.db import Tx
 from paybill_common.ids import derived_id
@@ -45,6 +46,8 @@ class Draft:
     """The columns that only some kinds have: client_id, payee_id, invoice_run_id, reason_code …"""
     extra: dict[str, Any] = field(default_factory=dict)
     """What only the printed document needs: bank, terms, agreement."""
+    traceparents: Sequence[str | None] = ()
+    """The traces of the approvals that it bills."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class Issued:
 
 
 async def issue(tx: Tx, *, agency_id: UUID, issuer: Any, drafts: Sequence[Draft]) -> list[Issued]:
-    """Number and store these documents in their order, and emit one event each.
+    """Number and store these documents in their order, and emit one event each, in a span that links to the approvals.
 
     The counters' rows stay locked until the commit; series are taken in one order everywhere.
     """
@@ -83,7 +86,11 @@ async def issue(tx: Tx, *, agency_id: UUID, issuer: Any, drafts: Sequence[Draft]
         )
         posted = _entries(draft)
         entries.extend(_entry_row(agency_id, draft, entry, today, tx) for entry in posted)
-        _emit(tx, agency_id, draft, number, gross, today, balanced=sum(entry.amount_gbp for entry in posted) == 0)
+        balanced = sum(entry.amount_gbp for entry in posted) == 0
+        links = telemetry.links_to(draft.traceparents)
+        with telemetry.tracer.start_as_current_span(f"issue {draft.kind}", links=links) as span:
+            span.set_attribute("paybill.document_id", str(draft.document_id))
+            _emit(tx, agency_id, draft, number, gross, today, balanced=balanced)
         minutes = sum(line["minutes"] for line in draft.lines)
         issued.append(Issued(draft.document_id, draft.kind, number, draft.net_gbp, draft.vat.vat_gbp, minutes))
     await store.insert_documents(tx, documents=documents, lines=lines, entries=entries)

@@ -201,7 +201,10 @@ def decide(worker: Worker, agency: Agency, calculate: Calculate, tax_year_of: Ca
     shut = _shut(agency) if not worker.pending else agency.closed
     lacking = _lacking(worker)
     for week in sorted(worker.statutory, key=lambda each: (each.week_ending, each.dates, each.record_id)):
-        slip = _slip(slips, agency, _first_open(week.week_ending, shut), "paye", None)
+        period_to = _first_open(week.week_ending, shut)
+        if worker.pending and agency.closing is not None:  # of an earlier week that never had a run: this one pays it
+            period_to = max(period_to, agency.closing.period_to)
+        slip = _slip(slips, agency, period_to, "paye", None)
         if waits := lacking or _no_rate(week):
             slip.statutory_held.append((week, waits))
         else:

@@ -36,11 +36,11 @@ async def closing_of(tx: Tx, *, agency_id: UUID) -> Any | None:
 
 
 async def earliest_payable(tx: Tx, *, agency_id: UUID, before: date) -> Any | None:
-    """The first period before this one with drafts that pay something (`period_to`, `slips`), or None."""
+    """The first period before this one with drafts that pay timesheets (`period_to`, `slips`), or None."""
     found = await tx.execute(
         """
         SELECT period_to, count(*) AS slips FROM payslip
-        WHERE agency_id = :agency AND period_to < :before AND state = 'draft' AND result IS NOT NULL
+        WHERE agency_id = :agency AND period_to < :before AND state = 'draft' AND result IS NOT NULL AND charges > 0
         GROUP BY period_to ORDER BY period_to LIMIT 1
         """,
         agency=agency_id,

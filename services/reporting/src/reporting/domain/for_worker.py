@@ -165,7 +165,6 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "attachment_exceeds_order": _ORDER,
     "sacrifice_amount_missing": _SACRIFICE,
     "sacrifice_exceeds_pay": _SACRIFICE,
-    "unsupported_pay_basis": _OURS,
     "pay_basis_changed_after_payment": _OURS,
     "late_pay_rule_not_set": _LATE,
     "unsupported_late_pay_rule": _LATE,
@@ -175,6 +174,18 @@ REASONS: Mapping[str, tuple[str, str]] = {
     ),
     "below_minimum_wage": ("the pay came out below the minimum wage, which we may not pay.", _WE_DO),
     "missing_placement": _OURS,
+    "vat_treatment_not_set": _OURS,
+    "reverse_charge_not_for_staff": _OURS,
+    "reverse_charge_without_vat_number": _OURS,
+    "cis_not_verified": ("we have to check your company with HMRC first.", "Give {ask} its unique taxpayer reference, ten digits."),
+    "sds_missing": (
+        "the client has not said how this work is taxed.", "You need not do anything. If it lasts, ask {ask} for the client's answer.",
+    ),
+    "deemed_pay_beside_other_pay": _OURS,
+    "correction_of_last_year": ("it corrects pay of the last tax year, which we do by hand.", _WE_DO),
+    "holiday_pay_held": ("your holiday pay has to be worked out with it.", _WE_DO),
+    "no_weeks_to_average": ("we have no paid weeks to work out your holiday pay from.", "Ask {ask} what your contract says."),
+    "no_leave_left": ("there is no holiday left to be paid for.", "Ask {ask} to show you the days that were taken."),
 }  # fmt: skip
 """Why pay waits and what to do, for every code that can hold pay."""
 NOT_ABOUT_PAY = frozenset(
