@@ -4,6 +4,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PAYBILL := $(VENV)/bin/paybill
 SEEDS ?= 200
+# Some forty processes start in a test run: without compiled modules beside the sources each compiles them again.
+unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test up down status fmt lint contracts simulate bench bench-pay images lock
 
