@@ -38,7 +38,7 @@ from paybill_stack.processes import ProcessRecord
 from paybill_stack.stack import Stack
 from paybill_stack.supervisor import Supervisor
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 INSTANCE = f"testfaults{os.environ.get('PYTEST_XDIST_WORKER', '')}"
 SERVICES = ("timesheet", "pay-calc", "invoicing", "compliance", "reporting")
 TIMESHEETS = 150
