@@ -135,6 +135,13 @@ def test_data_that_does_not_fit_names_the_field(field: str) -> None:
         decode(Record("t", 0, 0, "k", text))
 
 
+@pytest.mark.parametrize("sequence", ["1e999", "NaN", "null", '"one"'])
+def test_a_sequence_that_is_no_number_makes_a_bad_envelope(sequence: str) -> None:
+    text = message(submitted(1, 1)).replace('"sequence":1', f'"sequence":{sequence}')
+    with pytest.raises(BadEnvelope):
+        decode(Record("t", 0, 0, "k", text))
+
+
 def test_the_traceparent_is_that_of_the_current_span() -> None:
     assert telemetry.current_traceparent() is None
     with TracerProvider().get_tracer("test").start_as_current_span("work"):

@@ -147,7 +147,7 @@ def decode(record: Record, *, ignores: frozenset[type[EventData]] = frozenset())
     except ValidationError as error:
         where = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
         raise BadEnvelope(f"{raw['type']} does not fit its model: {where}") from error
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BadEnvelope(f"the envelope has a bad attribute: {error}") from error
 
 
