@@ -216,9 +216,10 @@ async def test_consultant_chases_and_explains_margin_to_the_rate_line(week: Week
     await expect(late.locator("tbody tr")).to_have_count(len(unanswered))
     assert not await findings(page)
 
-    # Chase, in one press.
+    # Chase, in one press: whose hours were never sent, and whose were sent back.
     await paula.press(".")
-    await expect(flash(page)).to_contain_text("Chased 1 who have not sent hours")
+    silent = sum(one["status"] != "submitted" for one in unanswered)
+    await expect(flash(page)).to_contain_text(f"Chased {silent} who have not sent hours")
 
     async def asked() -> bool:
         letters = (path.read_text() for path in week.place.stack.paths.mail.glob("hours_missing-*.eml"))

@@ -69,16 +69,19 @@ def _papers_are_there(out: Path, summary: dict[str, Any]) -> None:
         papers = list((out / kind).iterdir())
         assert len(papers) == summary[name] > 0, kind
         assert all(paper.read_bytes().startswith(b"%PDF-") for paper in papers)
-    payslips = employees = 0
+    payslips = employees = deemed = 0
     for agency in AGENCIES:
         with zipfile.ZipFile(out / f"payslips-{agency.slug}.zip") as archive:
             names = archive.namelist()
             assert all(archive.read(name).startswith(b"%PDF-") for name in names)
         payslips += len(names)
-        employees += len(_lines(out / f"fps-{agency.slug}.csv"))
+        reported = _lines(out / f"fps-{agency.slug}.csv")
+        employees += sum(line["off_payroll_worker"] == "" for line in reported)
+        deemed += sum(line["off_payroll_worker"] == "Y" for line in reported)
         assert _lines(out / f"payments-{agency.slug}.csv")
         assert (out / f"payments-{agency.slug}.bacs18.txt").read_text(encoding="ascii").strip()
     assert (payslips, employees) == (summary["payslips"], summary["payslips"])
+    assert 0 < deemed <= summary["self_bills"], "a deemed employee is reported, and is paid by self-bill"
     margin = _lines(out / "margin.csv")
     assert {line["agency"] for line in margin} == {agency.code for agency in AGENCIES}
 

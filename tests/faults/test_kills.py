@@ -245,10 +245,21 @@ class Chaos:
         await asyncio.to_thread(self._stack.create_topics)
         await self.up()
 
-    async def stop_at_work(self) -> None:
-        """SIGTERM to everybody while events wait: each ends by itself, and nobody has to be killed."""
-        for service in ("pay-calc", "reporting"):
-            self.waited[f"{service}, asked to end"] = await _until(lambda name=service: self._work.unread(name))
+    async def stop_at_work(self, arrives: Callable[[], Awaitable[object]]) -> None:
+        """SIGTERM to everybody while events wait: each ends by itself, and nobody has to be killed.
+
+        Who has to have work then is frozen while `arrives` sends it, so that it cannot be done already.
+        """
+        frozen = [self._process(*one) for one in (("pay-calc", 1), ("pay-calc", 2), ("reporting", 1))]
+        for process in frozen:
+            processes.send(process, signal.SIGSTOP)
+        try:
+            await arrives()
+            for service in ("pay-calc", "reporting"):
+                self.waited[f"{service}, asked to end"] = await _until(lambda name=service: self._work.unread(name))
+        finally:
+            for process in frozen:
+                processes.send(process, signal.SIGCONT)
         begun = time.monotonic()
         assert await asyncio.to_thread(self._supervisor.down) == [], "killed after ten seconds"
         assert time.monotonic() - begun < 10
@@ -370,12 +381,16 @@ async def test_the_week_ties_out_after_every_kill_and_after_losing_the_bus(stack
         assert sum(week["timesheets"]["approved"] for week in weeks) > TIMESHEETS * 0.9
 
         await chaos.lose_the_bus()
-        for service in SERVICES:
-            said = await operator.post(service, "/v1/ops/outbox/republish")
-            assert (said["events"] > 0) == (service != "reporting"), (
-                "all but reporting own facts that others rebuild from"
-            )
-        await chaos.stop_at_work()
+
+        async def republish(*services: str) -> None:
+            for service in services:
+                said = await operator.post(service, "/v1/ops/outbox/republish")
+                assert (said["events"] > 0) == (service != "reporting"), (
+                    "all but reporting own facts that others rebuild from"
+                )
+
+        await republish(*(service for service in SERVICES if service != "timesheet"))
+        await chaos.stop_at_work(lambda: republish("timesheet"))
         await chaos.up()
         assert await _settled_weeks(stack, client, runs) == weeks
     assert list(chaos.waited) == [
