@@ -447,10 +447,10 @@ async def _page(
     cursor: str | None,
     limit: int,
 ) -> list[Any]:
-    return await leave.page(
+    return await leave.records.page(
         tx,
         agency_id=agency_id,
-        kind=kind,
+        kinds=(kind,),
         worker_id=worker_id,
         external_id=external_id,
         after=after_id(cursor),
@@ -459,14 +459,14 @@ async def _page(
 
 
 async def _leave(tx: TxDep, agency_id: UUID, record_id: UUID) -> HolidayLeaveOut:
-    row = await leave.record(tx, agency_id=agency_id, record_id=record_id)
+    row = await leave.records.one(tx, agency_id=agency_id, record_id=record_id)
     if row is None or row.kind != "taken":
         raise not_found("holiday_leave", record_id)
     return _leave_out(row, await _one_records_weeks(tx, agency_id, row))
 
 
 async def _in_lieu(tx: TxDep, agency_id: UUID, record_id: UUID) -> InLieuOut:
-    row = await leave.record(tx, agency_id=agency_id, record_id=record_id)
+    row = await leave.records.one(tx, agency_id=agency_id, record_id=record_id)
     if row is None or row.kind != "in_lieu":
         raise not_found("holiday_in_lieu", record_id)
     return _in_lieu_out(row, await _one_records_weeks(tx, agency_id, row))
@@ -488,7 +488,7 @@ async def _weeks(tx: TxDep, agency_id: UUID, rows: Sequence[Any]) -> dict[UUID, 
     open_ = await leave.open_weeks(tx, sorted({(agency_id, row.worker_id) for row in rows}))
     known = {(pay.record_id, pay.dates[0]): pay for pays in open_.values() for pay in pays}
     found: dict[UUID, list[LeaveWeekOut]] = {}
-    for week in await leave.weeks(tx, agency_id=agency_id, records=[row.record_id for row in rows]):
+    for week in await leave.records.weeks(tx, agency_id=agency_id, records=[row.record_id for row in rows]):
         days = days_of(load_json(week.days))
         entry, pay = paid.get(f"{week.record_id}/{days[0][0]}"), known.get((str(week.record_id), days[0][0]))
         minutes = sum(each for _, each in days)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
 from fastapi import APIRouter, Path
@@ -31,6 +31,7 @@ from paybill_common.money import from_pence, to_pence
 router = APIRouter(
     prefix="/v1/agencies/{agency_id}", route_class=TxRoute, responses=ERROR_RESPONSES, tags=["statutory pay"]
 )
+FAMILY_KINDS: tuple[str, ...] = get_args(family_pay.Kind)
 
 Evidence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 RecordId = Annotated[UUID, Path(description="The caller's own new UUID, or a known record's")]
@@ -292,10 +293,10 @@ async def _page(
     cursor: str | None,
     limit: int,
 ) -> list[Any]:
-    return await statutory.page(
+    return await statutory.records.page(
         tx,
         agency_id=agency_id,
-        sickness=sick,
+        kinds=("SSP",) if sick else FAMILY_KINDS,
         worker_id=worker_id,
         external_id=external_id,
         after=after_id(cursor),
@@ -304,14 +305,14 @@ async def _page(
 
 
 async def _absence(tx: TxDep, agency_id: UUID, record_id: UUID) -> AbsenceOut:
-    row = await statutory.record(tx, agency_id=agency_id, record_id=record_id)
+    row = await statutory.records.one(tx, agency_id=agency_id, record_id=record_id)
     if row is None or row.kind != "SSP":
         raise not_found("absence", record_id)
     return await _absence_out(tx, row, await _one_records_weeks(tx, agency_id, row))
 
 
 async def _leave(tx: TxDep, agency_id: UUID, record_id: UUID) -> LeaveOut:
-    row = await statutory.record(tx, agency_id=agency_id, record_id=record_id)
+    row = await statutory.records.one(tx, agency_id=agency_id, record_id=record_id)
     if row is None or row.kind == "SSP":
         raise not_found("family_leave", record_id)
     return _leave_out(row, await _one_records_weeks(tx, agency_id, row))
@@ -330,7 +331,7 @@ async def _one_records_weeks(tx: TxDep, agency_id: UUID, row: Any) -> list[WeekO
 
 async def _weeks(tx: TxDep, agency_id: UUID, rows: Sequence[Any]) -> dict[UUID, list[WeekOut]]:
     found: dict[UUID, list[WeekOut]] = {}
-    for row in await statutory.weeks(tx, agency_id=agency_id, records=[each.record_id for each in rows]):
+    for row in await statutory.records.weeks(tx, agency_id=agency_id, records=[each.record_id for each in rows]):
         week = statutory.week_of(row)
         found.setdefault(row.record_id, []).append(
             WeekOut(
@@ -372,7 +373,7 @@ async def _absence_out(tx: TxDep, row: Any, weeks: list[WeekOut]) -> AbsenceOut:
 
 async def _sickness(tx: TxDep, row: Any) -> Sickness:
     """The absence among all of its worker's."""
-    rows = await statutory.records_of(tx, agency_id=row.agency_id, worker_id=row.worker_id)
+    rows = await statutory.records.of_worker(tx, agency_id=row.agency_id, worker_id=row.worker_id)
     absences = [usecase.absence_of(each) for each in rows if each.kind == "SSP"]
     return next(spell for spell in sickness(absences, year_book()) if spell.absence.absence_id == str(row.record_id))
 

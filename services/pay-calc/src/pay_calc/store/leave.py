@@ -15,6 +15,7 @@ from pay_calc.domain.holiday_pay import Days, HolidayPay, Rate, days_json, days_
 from pay_calc.domain.leave import Ledger, Span
 from pay_calc.domain.pay_dates import DAY
 from pay_calc.domain.statutory import StatutoryPay
+from pay_calc.store.week_records import WeekRecords
 from paybill_common.db import Tx
 
 Key = tuple[UUID, UUID]
@@ -188,102 +189,7 @@ _FIELDS = (
     "evidence_ref",
     "cancelled",
 )
-
-
-async def upsert_record(
-    tx: Tx, *, agency_id: UUID, record_id: UUID, worker_id: UUID, values: Mapping[str, Any], by: str
-) -> None:
-    """Store a whole record; `values["days"]` are its days."""
-    await tx.execute(
-        f"""
-        INSERT INTO holiday_record (agency_id, record_id, worker_id, {", ".join(_FIELDS)}, days, version, updated_at, updated_by)
-        VALUES (:agency, :id, :worker, {", ".join(f":{name}" for name in _FIELDS)}, CAST(:days AS jsonb), 1, :now, :by)
-        ON CONFLICT (agency_id, record_id) DO UPDATE SET {", ".join(f"{name} = EXCLUDED.{name}" for name in _FIELDS)},
-            days = EXCLUDED.days, version = holiday_record.version + 1, updated_at = EXCLUDED.updated_at,
-            updated_by = EXCLUDED.updated_by
-        """,  # noqa: S608  constant names
-        agency=agency_id,
-        id=record_id,
-        worker=worker_id,
-        now=tx.now,
-        by=by,
-        days=_dumps(days_json(values["days"])),
-        **{name: values[name] for name in _FIELDS},
-    )
-
-
-async def record(tx: Tx, *, agency_id: UUID, record_id: UUID) -> Any | None:
-    """A record's row, or None."""
-    found = await tx.execute(
-        "SELECT * FROM holiday_record WHERE agency_id = :agency AND record_id = :id", agency=agency_id, id=record_id
-    )
-    return found.first()
-
-
-async def holder_of(tx: Tx, *, agency_id: UUID, external_id: str) -> UUID | None:
-    """The record that has this external id."""
-    found = await tx.execute(
-        "SELECT record_id FROM holiday_record WHERE agency_id = :agency AND external_id = :external",
-        agency=agency_id,
-        external=external_id,
-    )
-    row = found.first()
-    return None if row is None else UUID(str(row.record_id))
-
-
-async def records_of(tx: Tx, *, agency_id: UUID, worker_id: UUID) -> list[Any]:
-    """A worker's records that were not cancelled, the earliest first."""
-    found = await tx.execute(
-        """
-        SELECT * FROM holiday_record WHERE agency_id = :agency AND worker_id = :worker AND NOT cancelled
-        ORDER BY first_on, record_id
-        """,
-        agency=agency_id,
-        worker=worker_id,
-    )
-    return list(found.all())
-
-
-async def page(
-    tx: Tx,
-    *,
-    agency_id: UUID,
-    kind: str,
-    worker_id: UUID | None,
-    external_id: str | None,
-    after: UUID | None,
-    most: int,
-) -> list[Any]:
-    """Records of a kind by id."""
-    found = await tx.execute(
-        """
-        SELECT * FROM holiday_record WHERE agency_id = :agency AND kind = :kind
-          AND (CAST(:worker AS uuid) IS NULL OR worker_id = :worker)
-          AND (CAST(:external AS text) IS NULL OR external_id = :external)
-          AND (CAST(:after AS uuid) IS NULL OR record_id > :after)
-        ORDER BY record_id LIMIT :most
-        """,
-        agency=agency_id,
-        kind=kind,
-        worker=worker_id,
-        external=external_id,
-        after=after,
-        most=most,
-    )
-    return list(found.all())
-
-
-async def weeks(tx: Tx, *, agency_id: UUID, records: Sequence[UUID]) -> list[Any]:
-    """The weeks of these records, by record and day."""
-    found = await tx.execute(
-        """
-        SELECT * FROM holiday_week WHERE agency_id = :agency AND record_id = ANY(CAST(:records AS uuid[]))
-        ORDER BY record_id, first_day
-        """,
-        agency=agency_id,
-        records=list(records),
-    )
-    return list(found.all())
+records = WeekRecords("holiday_record", "holiday_week", _FIELDS, "days")
 
 
 async def replace_open(tx: Tx, *, agency_id: UUID, worker_id: UUID, record_id: UUID, days: Days) -> None:

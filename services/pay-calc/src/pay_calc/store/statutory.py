@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 from pay_calc.domain.statutory import StatutoryPay, statutory_of
+from pay_calc.store.week_records import WeekRecords
 from paybill_common.db import Tx
 
 Key = tuple[UUID, UUID]
@@ -25,102 +26,7 @@ _FIELDS = (
     "average_method",
 )
 _dumps = json.JSONEncoder(separators=(",", ":")).encode
-
-
-async def upsert_record(
-    tx: Tx, *, agency_id: UUID, record_id: UUID, worker_id: UUID, values: Mapping[str, Any], by: str
-) -> None:
-    """Store a whole record. `values["terms"]` is a mapping of what only its kind has."""
-    await tx.execute(
-        f"""
-        INSERT INTO statutory_record (agency_id, record_id, worker_id, {", ".join(_FIELDS)}, terms, version, updated_at, updated_by)
-        VALUES (:agency, :id, :worker, {", ".join(f":{name}" for name in _FIELDS)}, CAST(:terms AS jsonb), 1, :now, :by)
-        ON CONFLICT (agency_id, record_id) DO UPDATE SET {", ".join(f"{name} = EXCLUDED.{name}" for name in _FIELDS)},
-            terms = EXCLUDED.terms, version = statutory_record.version + 1, updated_at = EXCLUDED.updated_at,
-            updated_by = EXCLUDED.updated_by
-        """,  # noqa: S608  constant names
-        agency=agency_id,
-        id=record_id,
-        worker=worker_id,
-        now=tx.now,
-        by=by,
-        terms=_dumps(dict(values["terms"])),
-        **{name: values[name] for name in _FIELDS},
-    )
-
-
-async def record(tx: Tx, *, agency_id: UUID, record_id: UUID) -> Any | None:
-    """A record's row, or None."""
-    found = await tx.execute(
-        "SELECT * FROM statutory_record WHERE agency_id = :agency AND record_id = :id", agency=agency_id, id=record_id
-    )
-    return found.first()
-
-
-async def holder_of(tx: Tx, *, agency_id: UUID, external_id: str) -> UUID | None:
-    """The record that has this external id."""
-    found = await tx.execute(
-        "SELECT record_id FROM statutory_record WHERE agency_id = :agency AND external_id = :external",
-        agency=agency_id,
-        external=external_id,
-    )
-    row = found.first()
-    return None if row is None else UUID(str(row.record_id))
-
-
-async def records_of(tx: Tx, *, agency_id: UUID, worker_id: UUID) -> list[Any]:
-    """All records of a worker that were not cancelled, the earliest first."""
-    found = await tx.execute(
-        """
-        SELECT * FROM statutory_record WHERE agency_id = :agency AND worker_id = :worker AND NOT cancelled
-        ORDER BY first_on, record_id
-        """,
-        agency=agency_id,
-        worker=worker_id,
-    )
-    return list(found.all())
-
-
-async def page(
-    tx: Tx,
-    *,
-    agency_id: UUID,
-    sickness: bool,
-    worker_id: UUID | None,
-    external_id: str | None,
-    after: UUID | None,
-    most: int,
-) -> list[Any]:
-    """Absences, or leaves, by id."""
-    found = await tx.execute(
-        """
-        SELECT * FROM statutory_record WHERE agency_id = :agency AND (kind = 'SSP') = :sickness
-          AND (CAST(:worker AS uuid) IS NULL OR worker_id = :worker)
-          AND (CAST(:external AS text) IS NULL OR external_id = :external)
-          AND (CAST(:after AS uuid) IS NULL OR record_id > :after)
-        ORDER BY record_id LIMIT :most
-        """,
-        agency=agency_id,
-        sickness=sickness,
-        worker=worker_id,
-        external=external_id,
-        after=after,
-        most=most,
-    )
-    return list(found.all())
-
-
-async def weeks(tx: Tx, *, agency_id: UUID, records: Sequence[UUID]) -> list[Any]:
-    """The weeks of these records, by record and day."""
-    found = await tx.execute(
-        """
-        SELECT * FROM statutory_week WHERE agency_id = :agency AND record_id = ANY(CAST(:records AS uuid[]))
-        ORDER BY record_id, first_day
-        """,
-        agency=agency_id,
-        records=list(records),
-    )
-    return list(found.all())
+records = WeekRecords("statutory_record", "statutory_week", _FIELDS, "terms")
 
 
 async def replace_open(tx: Tx, *, agency_id: UUID, worker_id: UUID, weeks: Sequence[StatutoryPay]) -> None:

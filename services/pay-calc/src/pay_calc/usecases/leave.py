@@ -14,7 +14,7 @@ from pay_calc.domain.engine import rounding
 from pay_calc.domain.engine.calendar import add_months
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.engine.holiday_ledger import EARNED, HolidayRecord, balance, take
-from pay_calc.domain.holiday_pay import Days, HolidayPay, days_of
+from pay_calc.domain.holiday_pay import Days, HolidayPay, days_json, days_of
 from pay_calc.domain.leave import EXACT
 from pay_calc.store import facts, leave, statutory
 from pay_calc.usecases.recalculate import decide_now, recalculate
@@ -82,7 +82,7 @@ async def store_payment_in_lieu(
 async def _one_payment(tx: Tx, agency_id: UUID, worker_id: UUID, record_id: UUID, left_on: date) -> None:
     others = [
         row
-        for row in await leave.records_of(tx, agency_id=agency_id, worker_id=worker_id)
+        for row in await leave.records.of_worker(tx, agency_id=agency_id, worker_id=worker_id)
         if row.record_id != record_id
     ]
     open_ = [row for row in await _weeks(tx, agency_id, others) if row.state == "open"]
@@ -104,13 +104,13 @@ async def _one_payment(tx: Tx, agency_id: UUID, worker_id: UUID, record_id: UUID
 async def _lock(tx: Tx, agency_id: UUID, record_id: UUID, worker_id: UUID, values: Mapping[str, Any]) -> None:
     await facts.share_agencies(tx, [agency_id])
     await facts.lock_workers(tx, [(agency_id, worker_id)])
-    known = await leave.record(tx, agency_id=agency_id, record_id=record_id)
+    known = await leave.records.one(tx, agency_id=agency_id, record_id=record_id)
     if known is not None and (known.worker_id != worker_id or known.kind != values["kind"]):
         raise RecordOfAnotherWorker(
             f"record {record_id} is {known.kind.replace('_', ' ')}, of worker {known.worker_id}"
         )
     if values["external_id"] is not None:
-        holder = await leave.holder_of(tx, agency_id=agency_id, external_id=values["external_id"])
+        holder = await leave.records.holder_of(tx, agency_id=agency_id, external_id=values["external_id"])
         if holder not in (None, record_id):
             raise ExternalIdTaken(f"external_id {values['external_id']} already names {holder}")
 
@@ -125,28 +125,29 @@ async def _write(
     by: str,
 ) -> None:
     """Store the record and its open days, and work the drafts again. Raises EngineError where there is nothing to pay the days by."""
-    await leave.upsert_record(tx, agency_id=agency_id, record_id=record_id, worker_id=worker_id, values=values, by=by)
+    stored = {**values, "days": days_json(values["days"])}
+    await leave.records.upsert(tx, agency_id=agency_id, record_id=record_id, worker_id=worker_id, values=stored, by=by)
     await leave.replace_open(tx, agency_id=agency_id, worker_id=worker_id, record_id=record_id, days=days)
     if days:
-        row = await leave.record(tx, agency_id=agency_id, record_id=record_id)
+        row = await leave.records.one(tx, agency_id=agency_id, record_id=record_id)
         past = await leave.past_weeks(tx, [(agency_id, worker_id)])
         leave.rate_of_record(row, past.get((agency_id, worker_id), [])).average()
     await recalculate(tx, keys=[(agency_id, worker_id)])
 
 
 async def _paid_days(tx: Tx, agency_id: UUID, record_id: UUID) -> dict[date, int]:
-    rows = await leave.weeks(tx, agency_id=agency_id, records=[record_id])
+    rows = await leave.records.weeks(tx, agency_id=agency_id, records=[record_id])
     return {day: minutes for row in rows if row.state == "settled" for day, minutes in days_of(load_json(row.days))}
 
 
 async def _no_overlap(tx: Tx, agency_id: UUID, worker_id: UUID, record_id: UUID, days: Days) -> None:
     taken = {day for day, _ in days}
-    for row in await leave.records_of(tx, agency_id=agency_id, worker_id=worker_id):
+    for row in await leave.records.of_worker(tx, agency_id=agency_id, worker_id=worker_id):
         if row.record_id != record_id and row.kind == "taken":
             same = sorted(taken & {day for day, _ in days_of(load_json(row.days))})
             if same:
                 raise Overlaps(f"leave {row.record_id} has {same[0]} already")
-    for row in await statutory.records_of(tx, agency_id=agency_id, worker_id=worker_id):
+    for row in await statutory.records.of_worker(tx, agency_id=agency_id, worker_id=worker_id):
         same = sorted(day for day in taken if row.first_on <= day <= row.last_on)
         if same:
             raise Overlaps(f"record {row.record_id} of {row.kind} covers {same[0]}")
@@ -157,7 +158,7 @@ async def _covered(tx: Tx, agency_id: UUID, worker_id: UUID, record_id: UUID, da
     entries = [leave.entry_of(row) for row in await _entries(tx, agency_id, worker_id)]
     others = [
         row
-        for row in await leave.records_of(tx, agency_id=agency_id, worker_id=worker_id)
+        for row in await leave.records.of_worker(tx, agency_id=agency_id, worker_id=worker_id)
         if row.record_id != record_id and row.kind == "taken"
     ]
     booked = sum(
@@ -172,7 +173,7 @@ async def _covered(tx: Tx, agency_id: UUID, worker_id: UUID, record_id: UUID, da
 
 
 async def _weeks(tx: Tx, agency_id: UUID, rows: Sequence[Any]) -> list[Any]:
-    return await leave.weeks(tx, agency_id=agency_id, records=[row.record_id for row in rows])
+    return await leave.records.weeks(tx, agency_id=agency_id, records=[row.record_id for row in rows])
 
 
 async def _entries(tx: Tx, agency_id: UUID, worker_id: UUID) -> list[Any]:

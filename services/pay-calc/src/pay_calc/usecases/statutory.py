@@ -57,15 +57,15 @@ async def store(
     """Store a record under its worker's lock. Raises RecordOfAnotherWorker, ExternalIdTaken, Overlaps, AlreadyPaid, EngineError."""
     await facts.share_agencies(tx, [agency_id])
     await facts.lock_workers(tx, [(agency_id, worker_id)])
-    known = await statutory.record(tx, agency_id=agency_id, record_id=record_id)
+    known = await statutory.records.one(tx, agency_id=agency_id, record_id=record_id)
     if known is not None and (known.worker_id != worker_id or (known.kind == "SSP") != (values["kind"] == "SSP")):
         raise RecordOfAnotherWorker(f"record {record_id} is of {known.kind} of worker {known.worker_id}")
     if values["external_id"] is not None:
-        holder = await statutory.holder_of(tx, agency_id=agency_id, external_id=values["external_id"])
+        holder = await statutory.records.holder_of(tx, agency_id=agency_id, external_id=values["external_id"])
         if holder not in (None, record_id):
             raise ExternalIdTaken(f"external_id {values['external_id']} already names {holder}")
     earned = await _average(tx, agency_id=agency_id, worker_id=worker_id, known=known, values=values, stated=stated)
-    await statutory.upsert_record(
+    await statutory.records.upsert(
         tx, agency_id=agency_id, record_id=record_id, worker_id=worker_id, values={**values, **earned}, by=by
     )
     await _plan(tx, agency_id=agency_id, worker_id=worker_id, record_id=record_id)
@@ -116,7 +116,7 @@ def _relevant_day(values: Mapping[str, Any]) -> date:
 
 async def _plan(tx: Tx, *, agency_id: UUID, worker_id: UUID, record_id: UUID) -> None:
     """Work out the weeks of all of a worker's records again; what was paid stays paid."""
-    rows = await statutory.records_of(tx, agency_id=agency_id, worker_id=worker_id)
+    rows = await statutory.records.of_worker(tx, agency_id=agency_id, worker_id=worker_id)
     for before, after in pairwise(rows):
         if after.first_on <= before.last_on:
             raise Overlaps(f"record {after.record_id} starts on {after.first_on}, before {before.record_id} ends")
@@ -124,7 +124,7 @@ async def _plan(tx: Tx, *, agency_id: UUID, worker_id: UUID, record_id: UUID) ->
     due = {(week.record_id, day) for week in weeks for day in week.dates}
     known = [row.record_id for row in rows] + [record_id]
     paid: set[tuple[str, date]] = set()
-    for row in await statutory.weeks(tx, agency_id=agency_id, records=known):
+    for row in await statutory.records.weeks(tx, agency_id=agency_id, records=known):
         if row.state == "settled":
             paid |= {(str(row.record_id), day) for day in statutory.week_of(row).dates}
     lost = sorted(day for record, day in paid - due)
