@@ -21,6 +21,14 @@ from paybill_stack.testing import fresh_databases, shared_stack, unique_prefix
 from tests.kit import DEMO_NOW, Keys, in_thread
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of a file share costly fixtures, so one process runs them all, unless they name a group themselves."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+
+
 @pytest.fixture(scope="session")
 def stack() -> Stack:
     """The running test instance: Kafka and Postgres."""

@@ -25,6 +25,7 @@ ALONE_TESTS = ["tests/e2e", "tests/faults"]
 def stages() -> dict[str, list[Sequence[str]]]:
     """Each stage and its commands."""
     python, pytest = str(BIN / "python"), [str(BIN / "python"), "-m", "pytest", "-q", "--no-header"]
+    spread = [*pytest, "-n", "2", "--dist", "loadgroup"]
     return {
         "lint": [
             [str(BIN / "ruff"), "check", "--quiet", "."],
@@ -35,9 +36,9 @@ def stages() -> dict[str, list[Sequence[str]]]:
             [python, "-m", "paybill_contracts.export", "--check"],
             [python, "-m", "tools.api_doc", "--check"],
         ],
-        "tests": [[*pytest, "-n", "2", "--dist", "loadfile", *existing(FAST_TESTS)]],
+        "tests": [[*spread, *existing(FAST_TESTS)]],
         "system": [
-            [*pytest, "-n", "2", "--dist", "loadfile", *existing(SPREAD_TESTS)],
+            [*spread, *existing(SPREAD_TESTS)],
             [*pytest, *existing(ALONE_TESTS)],
         ],
         "clean": [["git", "diff", "--exit-code", "--stat"]],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,10 +20,23 @@ CHUNK = 10
 met: set[str] = set()
 """What happened in the seeds that this process has run."""
 
+GROUPS = 5
+"""So many parts of the stories can run beside each other, each in one process."""
+
 pytestmark = pytest.mark.simulation
 
 
-@pytest.mark.parametrize("first", range(1, SEEDS + 1, CHUNK))
+def chunks() -> list[Any]:
+    """The first seed of every chunk, marked with the group that runs it."""
+    firsts = range(1, SEEDS + 1, CHUNK)
+    return [pytest.param(first, marks=group(number % GROUPS)) for number, first in enumerate(firsts)]
+
+
+def group(number: int) -> pytest.MarkDecorator:
+    return pytest.mark.xdist_group(f"seeds-{number}")
+
+
+@pytest.mark.parametrize("first", chunks())
 async def test_every_invariant_holds_after_every_story(stage: tuple[Company, Witness], first: int) -> None:
     company, witness = stage
     for seed in range(first, min(first + CHUNK, SEEDS + 1)):
@@ -39,6 +53,7 @@ def crash_points() -> set[str]:
     return found
 
 
+@group(0)
 async def test_every_fault_really_happened(stage: tuple[Company, Witness]) -> None:
     """Invariants prove nothing about a fault that never came. Alone, this test tells stories until all have come."""
     company, witness = stage
@@ -51,6 +66,7 @@ async def test_every_fault_really_happened(stage: tuple[Company, Witness]) -> No
     assert wanted <= met, f"never happened: {sorted(wanted - met)}"
 
 
+@group(1)
 async def test_a_seed_reproduces(stage: tuple[Company, Witness]) -> None:
     company, witness = stage
     await company.wipe()

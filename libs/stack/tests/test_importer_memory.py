@@ -1,4 +1,4 @@
-"""Ten times the lines take no more memory: a file goes through the importer in batches, never as a whole.
+"""Five times the lines take no more memory: a file goes through the importer in batches, never as a whole.
 
 Of a workbook the XML reader keeps an empty element a row, 90 to 165 bytes as collections fall: 100,000 lines take some 16 MB at most, where
 their cells would take hundreds.
@@ -23,11 +23,11 @@ from paybill_stack.importer.run import Options, import_file
 AGENCY = UUID("0197a000-0000-7000-8000-0000000000aa")
 URLS = {name: f"http://{name}.test" for name in ("timesheet", "reporting")}
 HEADERS = ("Placement ref", "Date", "Hours")
-FEW, MANY = 2_000, 20_000
+FEW, MANY = 2_000, 10_000
 BATCH_ROWS = 200
 """With four batches in flight even the small file does not fit at once."""
 GROWTH_MAX_BYTES = 256 * 1024
-"""The many lines' text alone is over two megabytes when it is held as rows."""
+"""The many lines' text alone is over a megabyte when it is held as rows."""
 ROW_OF_XML_MAX_BYTES = 320
 
 

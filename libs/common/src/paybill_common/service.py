@@ -294,9 +294,9 @@ def build_app(runtime: Runtime, *, worker: Worker | None = None, api: bool = Tru
     app.add_middleware(BodyLimit, bytes_max=settings.body_bytes_max)
     _health(app, runtime, worker)
     if api:
-        app.include_router(ops.router)
-        for router in spec.routers:
-            app.include_router(router)
+        # Routes as they are: each names its prefix and its errors itself. Including a router would build every route's models anew.
+        for router in (ops.router, *spec.routers):
+            app.router.routes.extend(router.routes)
         if spec.extend is not None:
             spec.extend(app, runtime)
     openapi.install(app)

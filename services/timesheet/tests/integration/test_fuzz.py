@@ -1,4 +1,4 @@
-"""No request makes the service fail: every door of its OpenAPI, fuzzed, with ids that exist as often as ones that do not."""
+"""No request makes the service fail: the doors of its OpenAPI, fuzzed, with ids that exist as often as ones that do not."""
 
 from __future__ import annotations
 
@@ -27,9 +27,11 @@ def operations() -> list[Any]:
     return [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
 
 
-@pytest.mark.parametrize("operation", operations(), ids=lambda operation: operation.label)
+OPERATIONS = operations()
+
+
 @settings(
-    max_examples=12,
+    max_examples=250,
     deadline=None,
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
@@ -37,8 +39,9 @@ def operations() -> list[Any]:
     database=None,
 )
 @given(data=st.data())
-async def test_no_request_makes_the_service_fail(house: Any, operation: Any, data: st.DataObject) -> None:
-    case = data.draw(operation.as_strategy())
+async def test_no_request_makes_the_service_fail(house: Any, data: st.DataObject) -> None:
+    """The doors' own fuzzing knows no record but what it made: here a placement with its rates is there to be met."""
+    case = data.draw(data.draw(st.sampled_from(OPERATIONS)).as_strategy())
     case.path_parameters["agency_id"] = str(house.agency_id)
     known = {f"{kind}_id": house.refs[kind] for kind in KNOWN} | {"rate_card_id": house.refs["card"]}
     for name in case.path_parameters:
