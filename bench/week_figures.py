@@ -16,6 +16,8 @@ from rich.table import Table
 from paybill_stack.bootstrap import SERVICES
 
 ISSUE_TIMESHEETS = 17_500
+LATENCIES = ("draft_payslip", "bill_ready", "invoice")
+"""What an approved timesheet waits for; the invoice for the cut-off and the close of the pay run too, which come as soon as all rests."""
 RATIO_MIN, SPAN_S_MAX, MEMORY_MB_MAX = 0.25, 60.0, 300
 
 
@@ -85,7 +87,7 @@ def table(runs: Sequence[Measured]) -> Table:
     line("null pipeline, s", *(run.null.get("seconds", "-") for run in runs))
     line("null pipeline, fixed part, s", *(run.null_fixed_s for run in runs))
     line("ratio to null", *(f"{run.ratio:.3f}" for run in runs))
-    for name in ("draft_payslip", "bill_ready"):
+    for name in LATENCIES:
         waits = [run.latency_ms.get(name, {}) for run in runs]
         line(f"approval to {name}, p50/p99 ms", *(f"{w.get('p50')} / {w.get('p99')}" for w in waits))
     for stage in dict.fromkeys(name for run in runs for name in run.seconds if name != "span"):

@@ -9,11 +9,12 @@ from typing import Any
 
 import asyncpg
 
-from bench.week_figures import Measured
+from bench.week_figures import LATENCIES, Measured
 from paybill_stack.bootstrap import SERVICES, database_name
 from paybill_stack.stack import Stack
 
-# Only the first draft, charge or hold after the approval counts. `data,charges` is what the draft payslip pays for.
+# Only the first draft, charge, hold or invoice after the approval counts. `data,charges` is what a draft payslip pays for
+# and an invoice bills.
 _APPROVED = """
 SELECT payload::jsonb #>> '{data,timesheet_id}' AS id, min(created_at) AS at FROM outbox
 WHERE topic = 'paybill.timesheet' AND payload::jsonb ->> 'type' = 'paybill.timesheet.approved.v1' AND created_at >= $1
@@ -23,7 +24,13 @@ SELECT charge ->> 'timesheet_id' AS id, min(created_at) AS at
 FROM outbox, jsonb_array_elements(payload::jsonb #> '{data,charges}') AS charge
 WHERE topic = 'paybill.pay' AND payload::jsonb ->> 'type' = 'paybill.pay.calculated.v1' AND created_at >= $1
 GROUP BY 1"""
+_INVOICED = _DRAFTED.replace("'paybill.pay'", "'paybill.invoice'").replace("pay.calculated", "invoice.issued")
 _READY = _APPROVED.replace("'paybill.timesheet'", "'paybill.bill'").replace("timesheet.approved", "bill.ready")
+_MOMENTS = {
+    "timesheet": {"approved": _APPROVED},
+    "pay-calc": {"draft_payslip": _DRAFTED},
+    "invoicing": {"bill_ready": _READY, "invoice": _INVOICED},
+}
 _PUBLISHED = """
 SELECT topic, count(*) AS events, coalesce(sum(octet_length(payload)), 0) AS bytes FROM outbox
 WHERE created_at BETWEEN $1 AND $2 GROUP BY topic"""
@@ -61,13 +68,10 @@ async def read_databases(stack: Stack, measured: Measured, begun: datetime, ende
             measured.rows_read[service] = read["events"]
             if service == "reporting" and read["last"] is not None:
                 measured.last_reporting_row_s = round((read["last"] - begun).total_seconds(), 2)
-            query = {"timesheet": _APPROVED, "pay-calc": _DRAFTED, "invoicing": _READY}.get(service)
-            if query is not None:
-                at[service] = {row["id"]: row["at"] for row in await database.fetch(query, begun)}
-    for name, service in (("draft_payslip", "pay-calc"), ("bill_ready", "invoicing")):
-        waits = sorted(
-            (at[service][i] - t).total_seconds() * 1000 for i, t in at["timesheet"].items() if i in at[service]
-        )
+            for name, query in _MOMENTS.get(service, {}).items():
+                at[name] = {row["id"]: row["at"] for row in await database.fetch(query, begun)}
+    for name in LATENCIES:
+        waits = sorted((at[name][i] - t).total_seconds() * 1000 for i, t in at["approved"].items() if i in at[name])
         if waits:
             p50, p99 = (round(waits[min(len(waits) - 1, len(waits) * q // 100)]) for q in (50, 99))
             measured.latency_ms[name] = {"timesheets": len(waits), "p50": p50, "p99": p99}
