@@ -5,34 +5,49 @@ from __future__ import annotations
 import argparse
 import gc
 import sys
-from collections.abc import Sequence
-
-import uvicorn
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from paybill_common import telemetry
-from paybill_common.config import read_settings
-from paybill_common.migrations import upgrade
-from paybill_common.service import ServiceSpec, Worker, build_app, build_runtime
+from paybill_common.config import Settings, read_settings
+from paybill_common.migrations import migrations_folder, upgrade
+
+if TYPE_CHECKING:
+    from paybill_common.service import ServiceSpec
 
 # A batch makes some hundred thousand short-lived objects; with the default threshold a quarter of the time goes into looking
 # for cycles that are not there.
 GC_THRESHOLDS = (100_000, 50, 50)
 
 
-def run_service(spec: ServiceSpec, argv: Sequence[str] | None = None) -> int:
-    """Run a service in the role that its argument names. Returns the exit status."""
-    parser = argparse.ArgumentParser(prog=spec.name)
+def run_service(package_file: str | Path, load: Callable[[], ServiceSpec], argv: Sequence[str] | None = None) -> int:
+    """Run a service in the role that its argument names. Returns the exit status.
+
+    `package_file` is any module of the service's package; `load` imports its wiring, which a migration does not need.
+    """
+    package = Path(package_file).parent
+    name = package.name.replace("_", "-")
+    parser = argparse.ArgumentParser(prog=name)
     parser.add_argument("role", choices=["api", "worker", "all", "migrate"], help="what this process does")
     role = parser.parse_args(argv).role
     gc.set_threshold(*GC_THRESHOLDS)
     settings = read_settings()
-    telemetry.configure_logging(spec.name, settings.log_level)
+    telemetry.configure_logging(name, settings.log_level)
     if role == "migrate":
         if settings.database_owner_url is None:
             sys.stderr.write("PAYBILL_DATABASE_OWNER_URL is not set: migrations run as the owner of the schema\n")
             return 2
-        upgrade(spec.migrations, settings.database_owner_url.get_secret_value())
+        upgrade(migrations_folder(str(package_file)), settings.database_owner_url.get_secret_value())
         return 0
+    return _serve(load(), settings, role)
+
+
+def _serve(spec: ServiceSpec, settings: Settings, role: str) -> int:
+    import uvicorn
+
+    from paybill_common.service import Worker, build_app, build_runtime
+
     telemetry.configure_tracing(spec.name, settings.otlp_endpoint)
     runtime = build_runtime(spec, settings)
     worker = Worker(runtime) if role in ("worker", "all") else None

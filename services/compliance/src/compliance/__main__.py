@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from compliance.app import SPEC
+from typing import TYPE_CHECKING
+
 from paybill_common.main import run_service
+
+if TYPE_CHECKING:
+    from paybill_common.service import ServiceSpec
 
 
 def main() -> int:
-    """Run the service. Returns the exit status."""
-    return run_service(SPEC)
+    """Run the service in the role named on the command line; returns the exit status."""
+    return run_service(__file__, _spec)
+
+
+def _spec() -> ServiceSpec:
+    from compliance.app import SPEC
+
+    return SPEC
 
 
 if __name__ == "__main__":

@@ -1,11 +1,24 @@
 """`python -m invoicing api|worker|all|migrate`."""
 
-from invoicing.app import SPEC
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from paybill_common.main import run_service
+
+if TYPE_CHECKING:
+    from paybill_common.service import ServiceSpec
 
 
 def main() -> int:
-    return run_service(SPEC)
+    """Run the service in the role named on the command line; returns the exit status."""
+    return run_service(__file__, _spec)
+
+
+def _spec() -> ServiceSpec:
+    from invoicing.app import SPEC
+
+    return SPEC
 
 
 if __name__ == "__main__":

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pay_calc.calculator_cli import run_calc
+
+if TYPE_CHECKING:
+    from paybill_common.service import ServiceSpec
 
 
 def main() -> int:
@@ -14,10 +18,15 @@ def main() -> int:
     arguments = sys.argv[1:]
     if arguments[:1] == ["calc"]:
         return _calc(arguments[1:])
-    from pay_calc.app import SPEC
     from paybill_common.main import run_service
 
-    return run_service(SPEC)
+    return run_service(__file__, _spec)
+
+
+def _spec() -> ServiceSpec:
+    from pay_calc.app import SPEC
+
+    return SPEC
 
 
 def _calc(arguments: list[str]) -> int:
