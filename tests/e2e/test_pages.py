@@ -21,6 +21,7 @@ from tests.e2e.keyboard import Keyboard
 
 PHONE_WIDTH = 390
 LAPTOP_WIDTH = 1280
+WALL_WIDTH = 2560
 SERIOUS = ("serious", "critical")
 PAGES = (
     "sign-in", "bureau", "week", "timesheets", "timesheet", "held-timesheet", "holds", "pay", "payslips", "payslip",
@@ -141,7 +142,7 @@ async def signed_in(visits: Visits, week: Week, name: str, **options: Any) -> Pa
 
 @pytest.mark.parametrize("name", PAGES)
 async def test_a_page_is_for_everybody(name: str, week: Week, visits: Visits) -> None:
-    """Light and dark without a serious finding; nothing cut at a laptop's width, no sideways scrolling on a phone."""
+    """Light and dark without a serious finding; nothing cut on a wall screen or a laptop, no sideways scrolling on a phone."""
     address = await address_of(name, week)
     page = await signed_in(visits, week, name)
     wrong: list[str] = []
@@ -151,8 +152,8 @@ async def test_a_page_is_for_everybody(name: str, week: Week, visits: Visits) ->
         await ready(page)
         await expect(page.locator("h1")).to_be_visible()
         wrong += [f"{scheme}: {finding}" for finding in await findings(page)]
-    wrong += [f"{LAPTOP_WIDTH} px: {finding}" for finding in await cut(page, LAPTOP_WIDTH)]
-    wrong += [f"{PHONE_WIDTH} px: {finding}" for finding in await cut(page, PHONE_WIDTH)]
+    for width in (WALL_WIDTH, LAPTOP_WIDTH, PHONE_WIDTH):
+        wrong += [f"{width} px: {finding}" for finding in await cut(page, width)]
     width = await page.evaluate("Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)")
     if width > PHONE_WIDTH:
         widest = await page.evaluate(
