@@ -98,6 +98,26 @@ async def test_a_director_under_the_alternative_method_settles_the_year_at_its_l
     assert second["year_to_date"]["nic"]["employee_gbp"] == "274.40"
 
 
+@pytest.mark.parametrize(
+    ("method", "appointed_on", "told"),
+    [
+        ("standard", "2020-06-01", ("AN", "")),
+        ("alternative", "2026-04-15", ("AL", "2")),
+        ("alternative", "2026-04-20", ("", "")),
+    ],
+)
+async def test_the_submission_tells_a_directors_method_and_the_week_of_an_appointment_in_the_year(
+    world: Any, method: str, appointed_on: str, told: tuple[str, str]
+) -> None:
+    worker = new_id()
+    terms = {"method": method, "appointed_on": appointed_on, "settle_on": None}
+    await world.profile(worker, director=True, directorship=terms)
+    slip = await _paid_week(world, worker, ("basic", 2400, "20.00"), week=NEXT)
+    fps = (await world.get(f"pay-runs/{slip['pay_run_id']}/fps.csv")).text
+    [row] = csv.DictReader(io.StringIO(fps))
+    assert (row["director_nic_method"], row["director_appointment_week"]) == told
+
+
 async def test_a_director_who_turns_21_is_paid_on_the_year_letter_by_letter(world: Any) -> None:
     worker = new_id()
     terms = {"method": "standard", "appointed_on": "2020-06-01", "settle_on": None}

@@ -72,6 +72,8 @@ COLUMNS = (
     "sncp_to_date",
     "off_payroll_worker",
     "payment_after_leaving",
+    "director_nic_method",
+    "director_appointment_week",
 )
 
 _FORMULA = re.compile(r"^[=+\-@\t\r]")
@@ -161,6 +163,15 @@ def _nic_cells(letter: str, now: Mapping[str, Any], to_date: Mapping[str, Any]) 
     }
 
 
+def _director_cells(director: Mapping[str, Any] | None) -> dict[str, str]:
+    """AN (annual) or AL (alternative), and the tax week of an appointment in this year; blank for everybody else."""
+    weeks = 52 if director is None else int(director["pro_rata_weeks"])
+    return {
+        "director_nic_method": "" if director is None else {"standard": "AN", "alternative": "AL"}[director["method"]],
+        "director_appointment_week": str(53 - weeks) if weeks < 52 else "",
+    }
+
+
 def row(
     *,
     employer: Mapping[str, Any],
@@ -238,7 +249,8 @@ def row(
             nic_to_date,
         ),
         "off_payroll_worker": "Y" if deemed else "",
-        "payment_after_leaving": "Y" if inputs["employee"].get("after_leaving") else "",
+        "payment_after_leaving": "Y" if employee.get("after_leaving") else "",
+        **_director_cells(employee.get("director")),
         **{
             f"{kind.lower()}_to_date": pounds(family_pay_to_date[kind]) if kind in family_pay_to_date else ""
             for kind in ("SMP", "SPP", "SAP", "ShPP", "SPBP", "SNCP")
