@@ -47,6 +47,7 @@ SPEC = ServiceSpec(
         payslips.own_transactions,
         payslips.router,
         cis.router,
+        cis.own_transactions,
         calculations.router,
         what_if.router,
         replays.router,

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import pytest
+from pypdf import PdfReader
 
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.slips import Charge, SlipInput, input_of
 from pay_calc.domain.subcontractors import Subcontractor
+from pay_calc.usecases import cis_statements
+from pay_calc.usecases.cis_statements import RETURN_COLUMNS
 from pay_calc.usecases.recalculate import work
 from paybill_common.ids import new_id
 from paybill_contracts.invoicing import SelfBillDeduction, SelfBillIssued
@@ -205,6 +210,51 @@ async def test_the_statement_of_a_tax_month_sums_what_was_paid_in_it(world: Any)
     assert (await world.get("cis-statements", params={"tax_year": "2026-27", "tax_month": 2}))["items"] == []
     refused = await world.get("cis-statements", params={"tax_year": "2026-28", "tax_month": 1}, status=422)
     assert refused["code"] == "unknown_tax_year"
+
+
+MONTH = {"tax_year": "2026-27", "tax_month": 1}
+
+
+async def test_the_statement_is_a_document_with_what_the_regulations_name(world: Any) -> None:
+    """SI 2005/2045 reg. 4(8): who deducted, the month's end, who was paid, UTR, verification, gross, materials, liable, deducted."""
+    employer = {"legal_name": "Paying Agency Ltd", "paye_reference": "000/PA00001", "address": ["1 Example Road"]}
+    await world.send("PUT", "employer", employer)
+    sheet = await _subcontractor(
+        world, ("basic", 2400, "20.00"), ("materials", 2, "25.00"), cis=VERIFIED | {"rate_pct": 30}
+    )
+    await world.tell(world.named("payee", sheet.payee_id, "=Trade 0017 Example"), world.cut_off(sheet))
+    await world.close()
+    answer = await world.get(f"cis-statements/{sheet.payee_id}/pdf", params=MONTH)
+    assert answer.headers["content-type"] == "application/pdf"
+    assert answer.headers["content-disposition"] == 'inline; filename="cis-statement-2026-05-05-0000000017.pdf"'
+    again = await world.get(f"cis-statements/{sheet.payee_id}/pdf", params=MONTH)
+    assert again.content == answer.content
+    [page] = PdfReader(io.BytesIO(answer.content)).pages
+    text = " ".join(page.extract_text().split())
+    for told in (
+        "Payment and deduction statement", "Paying Agency Ltd", "000/PA00001", "Tax month ended 5 May 2026",
+        "=Trade 0017 Example", "00000 00017", "V0000000017", "850.00", "50.00", "800.00", "30%", "240.00", "610.00",
+    ):  # fmt: skip
+        assert told in text, told
+    line = "2026-05-05,{},'=Trade 0017 Example,0000000017,V0000000017,850.00,50.00,240.00"
+    returned = (await world.get("cis-return.csv", params=MONTH)).text.splitlines()
+    assert returned == [",".join(RETURN_COLUMNS), line.format(sheet.payee_id)]
+    nobody = await world.get(f"cis-statements/{new_id()}/pdf", params=MONTH, status=404)
+    assert nobody["code"] == "cis_statement_not_found"
+    nothing = await world.get("cis-return.csv", params=MONTH | {"tax_month": 2})
+    assert nothing.text.splitlines() == [",".join(RETURN_COLUMNS)]
+
+
+async def test_a_return_has_a_line_for_each_subcontractor_however_many(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cis_statements, "PAGE", 2)
+    sheets = [await _subcontractor(world, ("basic", 60 * n, "20.00")) for n in (1, 2, 3, 4)]
+    await world.tell(world.cut_off(*sheets))
+    await world.close()
+    rows = list(csv.DictReader(io.StringIO((await world.get("cis-return.csv", params=MONTH)).text)))
+    assert {row["payee_id"] for row in rows} == {str(sheet.payee_id) for sheet in sheets}
+    assert sorted(row["total_deducted"] for row in rows) == ["12.00", "16.00", "4.00", "8.00"]
 
 
 @pytest.mark.parametrize(

@@ -1,24 +1,29 @@
-"""CIS deduction statements: what each subcontractor was paid in a tax month, and what was deducted."""
+"""CIS: what each subcontractor was paid in a tax month and what was deducted, as figures, as the statement's PDF, as the return's lines."""
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date
 from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
-from pay_calc.api.access import AgencyId, after_id
-from pay_calc.usecases.cis_statements import Statement, statements
+from pay_calc.api.access import AgencyId, after_id, check_agency, read_tx
+from pay_calc.api.pay_runs import CSV_TYPE, download
+from pay_calc.documents.cis_statement import cis_statement_file_name, render_cis_statement
+from pay_calc.usecases.cis_statements import Statement, printed, return_csv, statements
+from pay_calc.usecases.payslip_document import letterhead
 from paybill_common.auth import Principal
 from paybill_common.http.paging import Cursor, Limit, Page, encode_cursor
-from paybill_common.http.problems import ERROR_RESPONSES, invalid
+from paybill_common.http.problems import ERROR_RESPONSES, invalid, not_found
 from paybill_common.http.route import TxDep, TxRoute, require
 from paybill_common.money import from_pence
 
 router = APIRouter(prefix="/v1/agencies/{agency_id}", route_class=TxRoute, responses=ERROR_RESPONSES, tags=["CIS"])
+own_transactions = APIRouter(prefix="/v1/agencies/{agency_id}", responses=ERROR_RESPONSES, tags=["CIS"])
 
 TaxYear = Annotated[str, Query(pattern=r"^20[0-9]{2}-[0-9]{2}$", examples=["2026-27"])]
 TaxMonth = Annotated[int, Query(ge=1, le=12, description="1: 6 April to 5 May")]
@@ -68,8 +73,7 @@ async def list_cis_statements(
     principal: Principal = require("pay:read"),
 ) -> Page[CisStatementOut]:
     """What each CIS subcontractor was paid in a tax month, by payee; gross-status ones too, with nothing deducted."""
-    if tax_year[5:] != f"{(int(tax_year[:4]) + 1) % 100:02d}":
-        raise invalid("unknown_tax_year", f"{tax_year} is no tax year; write 2026-27.", pointer="query:/tax_year")
+    _check_year(tax_year)
     found = await statements(
         tx,
         agency_id=agency_id,
@@ -84,6 +88,56 @@ async def list_cis_statements(
         items=[_out(statement) for statement in found[:limit]],
         next_cursor=encode_cursor(found[limit - 1].payee_id) if len(found) > limit else None,
     )
+
+
+@own_transactions.get(
+    "/cis-statements/{payee_id}/pdf",
+    response_class=Response,
+    responses={200: {"content": {"application/pdf": {}}, "description": "The payment and deduction statement"}},
+)
+async def cis_statement_pdf(
+    request: Request,
+    agency_id: AgencyId,
+    payee_id: UUID,
+    tax_year: TaxYear,
+    tax_month: TaxMonth,
+    principal: Principal = require("pay:read"),
+) -> Response:
+    """The payment and deduction statement of one subcontractor and tax month, as it is owed within 14 days of the month's end."""
+    check_agency(principal, agency_id)
+    _check_year(tax_year)
+    async with read_tx(request, agency_id) as tx:
+        found = await statements(
+            tx, agency_id=agency_id, tax_year=tax_year, tax_month=tax_month, payee_id=payee_id, worker_id=None, after=None, most=1
+        )  # fmt: skip
+        if not found:
+            raise not_found("cis_statement", payee_id)
+        statement = printed(found[0], *await letterhead(tx, agency_id=agency_id))
+    content = await asyncio.to_thread(render_cis_statement, statement)
+    name = cis_statement_file_name(statement)
+    return Response(
+        content, media_type="application/pdf", headers={"Content-Disposition": f'inline; filename="{name}"'}
+    )
+
+
+@router.get(
+    "/cis-return.csv",
+    response_class=Response,
+    responses={200: {"content": {"text/csv": {}}, "description": "A line a subcontractor"}},
+)
+async def cis_return(
+    tx: TxDep, agency_id: AgencyId, tax_year: TaxYear, tax_month: TaxMonth, principal: Principal = require("pay:read")
+) -> Response:
+    """The lines of the contractor's monthly return, due by the 19th. Payments and materials are without VAT; none at all is a nil return,
+    which has to be sent from April 2026 on."""
+    _check_year(tax_year)
+    text = await return_csv(tx, agency_id=agency_id, tax_year=tax_year, tax_month=tax_month)
+    return download(text, f"cis-return-{tax_year}-{tax_month:02d}.csv", CSV_TYPE)
+
+
+def _check_year(tax_year: str) -> None:
+    if tax_year[5:] != f"{(int(tax_year[:4]) + 1) % 100:02d}":
+        raise invalid("unknown_tax_year", f"{tax_year} is no tax year; write 2026-27.", pointer="query:/tax_year")
 
 
 def _out(statement: Statement) -> CisStatementOut:

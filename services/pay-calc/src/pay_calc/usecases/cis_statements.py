@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
 
+from pay_calc.documents.cis_statement import CisPayment, CisStatement
+from pay_calc.documents.models import Branding, Employer
 from pay_calc.domain.engine.calendar import tax_month_days
+from pay_calc.domain.fps import pounds, safe_cell
 from pay_calc.domain.pay_dates import DAY
 from pay_calc.store import cis as store
 from pay_calc.usecases.replay import load_json
 from paybill_common.db import Tx
+from paybill_common.money import from_pence
+
+RETURN_COLUMNS = (
+    "tax_month_ended",
+    "payee_id",
+    "name",
+    "utr",
+    "verification_number",
+    "total_payments",
+    "cost_of_materials",
+    "total_deducted",
+)
+PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +115,57 @@ def _payment(row: Any) -> Payment:
         deduction_pence=figures["cis_deduction_pence"],
         verification_number=verified["verification_number"],
     )
+
+
+def printed(statement: Statement, contractor: Employer, branding: Branding) -> CisStatement:
+    """The document of a statement."""
+    return CisStatement(
+        contractor=contractor,
+        branding=branding,
+        subcontractor=statement.name or f"Payee {statement.payee_id}",
+        utr=statement.utr,
+        from_on=statement.from_on,
+        to_on=statement.to_on,
+        payments=tuple(
+            CisPayment(
+                paid_on=payment.payday_on,
+                week_ending=payment.week_ending,
+                gross_gbp=from_pence(payment.labour_pence + payment.materials_pence),
+                materials_gbp=from_pence(payment.materials_pence),
+                rate_pct=payment.rate_pct,
+                deduction_gbp=from_pence(payment.deduction_pence),
+                verification_number=payment.verification_number,
+            )
+            for payment in statement.payments
+        ),
+    )
+
+
+async def return_csv(tx: Tx, *, agency_id: UUID, tax_year: str, tax_month: int) -> str:
+    """The lines of the contractor's monthly return: a subcontractor paid in the tax month each, without VAT. None: a nil return is due."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(RETURN_COLUMNS)
+    after: UUID | None = None
+    while True:
+        page = await statements(
+            tx, agency_id=agency_id, tax_year=tax_year, tax_month=tax_month, payee_id=None, worker_id=None, after=after, most=PAGE
+        )  # fmt: skip
+        writer.writerows(_return_line(statement) for statement in page)
+        if len(page) < PAGE:
+            return out.getvalue()
+        after = page[-1].payee_id
+
+
+def _return_line(statement: Statement) -> list[str]:
+    labour, materials = statement.total("labour_pence"), statement.total("materials_pence")
+    return [
+        statement.to_on.isoformat(),
+        str(statement.payee_id),
+        safe_cell(statement.name or ""),
+        statement.utr or "",
+        ", ".join(sorted({payment.verification_number for payment in statement.payments})),
+        pounds(labour + materials),
+        pounds(materials),
+        pounds(statement.total("deduction_pence")),
+    ]

@@ -75,20 +75,27 @@ class Context:
     """Why a payslip pays other than the one before, by payslip."""
 
 
-async def context_of(tx: Tx, *, agency_id: UUID, rows: Sequence[Any]) -> Context:
-    """Read the names that these payslips need: a few statements, however many payslips."""
+async def letterhead(tx: Tx, *, agency_id: UUID) -> tuple[Employer, Branding]:
+    """Who an agency's documents come from: the employer as recorded, and the agency's own name."""
     employer = await people.employer(tx, agency_id=agency_id)
     label = (await labels_of(tx, kind="agency", ids=[agency_id])).get(agency_id)
     name = employer.legal_name if employer is not None else label or "Employer"
+    printed = Employer(
+        name=name,
+        address=tuple(load_json(employer.address)) if employer is not None else (),
+        paye_reference=employer.paye_reference if employer is not None else None,
+    )
+    return printed, Branding(name=label or name)
+
+
+async def context_of(tx: Tx, *, agency_id: UUID, rows: Sequence[Any]) -> Context:
+    """Read the names that these payslips need: a few statements, however many payslips."""
+    employer, branding = await letterhead(tx, agency_id=agency_id)
     lines = (line for row in rows for line in load_json(row.result)["lines"])
     placements = {UUID(line["placement_id"]) for line in lines if line["placement_id"]}
     return Context(
-        employer=Employer(
-            name=name,
-            address=tuple(load_json(employer.address)) if employer is not None else (),
-            paye_reference=employer.paye_reference if employer is not None else None,
-        ),
-        branding=Branding(name=label or name),
+        employer=employer,
+        branding=branding,
         workers=await people.on_paper(tx, agency_id=agency_id, workers=[row.worker_id for row in rows]),
         placements=await people.placements_on_paper(tx, agency_id=agency_id, placements=sorted(placements)),
         reasons=await change_reasons(tx, agency_id=agency_id, rows=rows),
