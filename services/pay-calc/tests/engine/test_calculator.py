@@ -25,6 +25,21 @@ from pay_calc.rates import year_book
 
 DOCUMENT = Path(__file__).parents[4] / "docs" / "calculator.md"
 
+# the reference's umbrella example of 660.00, on a payslip of 38 hours
+UMBRELLA_PAYSLIP: dict[str, Any] = {
+    "frequency": "weekly", "payday_on": "2026-05-08", "tax_code": "1257L W1", "tax_period": 5, "ni_letter": "A",
+    "assignment_income": "660.00", "employer_nic": "68.89", "levy": "2.78", "employer_pension": "13.06", "margin": "20.00",
+    "gross": "555.27", "basic": "495.47", "holiday_paid": "59.80", "holiday_accrued": "0.00", "tax": "58.20", "employee_nic": "25.06",
+    "student_loan": "0.00", "postgrad_loan": "0.00", "employee_pension": "21.76", "net": "450.25", "minutes": 2280,
+    "taxable_to_date": "2667.55", "tax_to_date": "291.00", "paye_reference": "000/ZZ00001",
+}  # fmt: skip
+UMBRELLA_FACTS: dict[str, Any] = {
+    "contracted_margin": "20.00", "pension_employer_pct": "3", "shown_taxable_before": "2134.04", "shown_tax_before": "232.80",
+    "birth_on": "1990-01-01", "period_from": "2026-04-27", "awr_weeks_completed": 3,
+    "fps": {"taxable": "533.51", "tax": "58.20", "niable": "555.27", "employee_nic": "25.06", "employer_nic": "68.89"},
+    "previous_paye_reference": "000/ZZ00001",
+}  # fmt: skip
+
 GOOD: dict[str, dict[str, Any]] = {
     "paye": {"tax_code": "1257L", "frequency": "weekly", "tax_period": 1, "taxable_pay": "600.00",
              "previous_taxable_pay": "0.00", "previous_tax": "0.00"},
@@ -48,6 +63,24 @@ GOOD: dict[str, dict[str, Any]] = {
     "late_payment": {"principal_inc_vat": "10000.00", "reference_rate_pct": "3.75", "days_late": 30},
     "tax_period": {"frequency": "weekly", "pay_date": "2026-04-10"},
     "tax_code": {"code": "S1257L W1"},
+    "net_to_gross": {"tax_code": "1257L", "frequency": "weekly", "tax_period": 1, "target_net": "525.31", "ni_letter": "A",
+                     "student_loan_plan": "2", "postgrad_loan": False,
+                     "pension": {"basis": "net_pay", "employee_pct": "5", "employer_pct": "3", "earnings": "qualifying"}},
+    "hour_cost": {"frequency": "weekly", "ni_letter": "A", "pay_rate": "12.7100", "minutes": 2400, "holiday": "rolled_up",
+                  "pension": {"basis": "ras", "employee_pct": "5", "employer_pct": "3", "earnings": "qualifying"},
+                  "apprenticeship_levy": True, "charge_rate": "18.5000"},
+    "starting_tax": {"starts_on": "2026-05-11", "declaration": "B",
+                     "p45": {"left_on": "2026-05-01", "tax_code": "1257L", "pay_to_date": "2400.00", "tax_to_date": "220.00"}},
+    "minimum_wage": {"period_from": "2026-04-06", "birth_on": "1990-01-01", "apprentice": False, "first_year": None, "minutes": 2400,
+                     "pay_that_counts": "495.47", "accommodation": {"days": 7, "charge": "77.70"}},
+    "minimum_wage_arrears": {"shortfall": "10.00", "rate_then": "12.21", "rate_now": "12.71"},
+    "awr_clock": {"weeks": [{"kind": "work"}] * 9 + [{"kind": "tick"}] * 3, "lenient_breaks": False},
+    "awr_parity": {"elements": [
+        {"element": "basic", "paid_rate": "12.71", "comparator_rate": "13.5050", "minutes": 2310},
+        {"element": "overtime", "paid_rate": "20.00", "comparator_rate": "19.50", "minutes": 120},
+        {"element": "night", "paid_rate": "15.00", "minutes": 60},
+        {"element": "voucher", "comparator_rate": "0.1000", "minutes": 2310}]},
+    "umbrella_checks": {"payslip": UMBRELLA_PAYSLIP, "facts": UMBRELLA_FACTS},
 }  # fmt: skip
 
 EXPECTED: dict[str, dict[str, Any]] = {
@@ -72,7 +105,25 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "late_payment": {"rate_pct": "11.75", "interest": "96.58", "fixed_sum": "100.00"},
     "tax_period": {"tax_year": "2026-27", "tax_period": 1, "non_cumulative_extra": False},
     "tax_code": {"valid": True, "region": "Scotland", "kind": "suffix", "number": 1257, "non_cumulative": True},
+    # 508.40 + 61.36 holiday (the reference's) = 569.76; NIC (569.76 - 96) x 15 %; pension (569.76 - 120) x 3 %; levy 0.5 %
+    "hour_cost": {"cost_per_hour": "16.4290", "margin_per_hour": "2.0710", "gross": "569.76", "holiday_pay": "61.36",
+                  "employer_nic": "71.06", "employer_pension": "13.49", "levy": "2.85", "cost": "657.16"},
+    "starting_tax": {"tax_code": "1257L", "previous_pay": "2400.00", "previous_tax": "220.00", "declaration": "B",
+                     "reason": "P45 of this tax year"},
+    # the reference's umbrella week of 660.00: 40 hours at 12.71 are 508.40
+    "minimum_wage": {"status": "fail", "rate": "12.71", "shortfall": "12.93", "surplus": "0.00",
+                     "reason": "pay that counts is below the minimum wage"},
+    # 10.00 / 12.21 x 12.71 = 10.4095
+    "minimum_wage_arrears": {"arrears": "10.41"},
+    # the reference's table: 9 worked, then maternity while the assignment would have run
+    "awr_clock": {"weeks_counted": 12, "qualified": True, "qualified_at": 13, "resets": [], "paused": False},
+    # 38.5 h x 0.795 = 30.6075, and 38.5 x 0.10
+    "awr_parity": {"lines": [{"element": "basic", "verdict": "fail", "shortfall": "30.61"},
+                             {"element": "overtime", "verdict": "pass", "shortfall": "0.00"},
+                             {"element": "night", "verdict": "unknown", "shortfall": None},
+                             {"element": "voucher", "verdict": "fail", "shortfall": "3.85"}], "shortfall": "34.46"},
 }  # fmt: skip
+EXPECTED["net_to_gross"] = EXPECTED["payslip"] | {"gross": "680.40", "overshoot": "0.00"}
 
 
 def ask(kind: str, inputs: dict[str, Any], tax_year: str | None = "2026-27") -> dict[str, Any]:
@@ -183,6 +234,45 @@ NAN = float("nan")
         ("cis", {"rate_pct": "25"}, "unknown_cis_rate", "rate_pct"),
         ("late_payment", {"days_late": -1}, "number_out_of_range", "days_late"),
         ("tax_period", {"pay_date": "2026-02-30"}, "invalid_date", "pay_date"),
+        ("tax_period", {"pay_date": "2026-W15-5"}, "invalid_date", "pay_date"),
+        ("tax_period", {"pay_date": 20260410}, "invalid_date", "pay_date"),
+        ("net_to_gross", {"pension": {"basis": "ras", "employee_pct": "27", "employer_pct": "3", "earnings": "qualifying"}},
+         "pension_too_high", "pension.employee_pct"),
+        ("net_to_gross", {"target_net": "999999999.00"}, "net_out_of_reach", "target_net"),
+        ("net_to_gross", {"student_loan_plan": "PG"}, "unknown_loan_plan", "student_loan_plan"),
+        ("hour_cost", {"pay_rate": "12.71001"}, "invalid_rate", "pay_rate"),
+        ("hour_cost", {"pay_rate": "-0.0001"}, "negative_amount", "pay_rate"),
+        ("hour_cost", {"pay_rate": 12.71}, "invalid_rate", "pay_rate"),
+        ("hour_cost", {"pay_rate": "1000000000.0001"}, "amount_out_of_range", "pay_rate"),
+        ("hour_cost", {"pay_rate": "999999999.0000"}, "amount_out_of_range", "pay_rate"),
+        ("hour_cost", {"minutes": 0}, "number_out_of_range", "minutes"),
+        ("hour_cost", {"holiday": "accrued"}, "invalid_choice", "holiday"),
+        ("hour_cost", {"ni_letter": "Q"}, "unknown_ni_letter", "ni_letter"),
+        ("hour_cost", {"pension": {"basis": "salary_sacrifice", "amount": "569.77"}}, "sacrifice_exceeds_pay", "pension.amount"),
+        ("starting_tax", {"starts_on": "2027-04-06"}, "date_outside_tax_year", "starts_on"),
+        ("starting_tax", {"declaration": "D"}, "invalid_choice", "declaration"),
+        ("starting_tax", {"p45": GOOD["starting_tax"]["p45"] | {"left_on": "2027-04-06"}}, "date_outside_tax_year", "p45.left_on"),
+        ("starting_tax", {"p45": GOOD["starting_tax"]["p45"] | {"tax_code": "1257P"}}, "invalid_tax_code", "p45.tax_code"),
+        ("starting_tax", {"p45": {"left_on": "2026-05-01"}}, "missing_field", "p45.tax_code"),
+        ("minimum_wage", {"birth_on": "2026-04-07"}, "birth_in_the_future", "birth_on"),
+        ("minimum_wage", {"minutes": 31 * 24 * 60 + 1}, "number_out_of_range", "minutes"),
+        ("minimum_wage", {"accommodation": {"days": 32, "charge": "0.00"}}, "number_out_of_range", "accommodation.days"),
+        ("minimum_wage_arrears", {"rate_then": "0.00"}, "rate_missing", "rate_then"),
+        ("awr_clock", {"weeks": [{"kind": "work"}, {"kind": "excused"}]}, "missing_field", "weeks[1].excuse"),
+        ("awr_clock", {"weeks": [{"kind": "other", "excuse": "sickness"}]}, "excuse_not_expected", "weeks[0].excuse"),
+        ("awr_clock", {"weeks": [{"kind": "work", "new_role_in_writting": True}]}, "unknown_field", "weeks[0].new_role_in_writting"),
+        ("awr_clock", {"weeks": [{"kind": "work"}] * 401}, "list_too_long", "weeks"),
+        ("awr_parity", {"elements": [GOOD["awr_parity"]["elements"][0]] * 2}, "duplicate_element", "elements[1].element"),
+        ("awr_parity", {"elements": [{"element": "basic", "minutes": 60}]}, "missing_field", "elements[0].paid_rate"),
+        ("umbrella_checks", {"payslip": UMBRELLA_PAYSLIP | {"payday_on": "2027-04-06"}}, "payday_outside_tax_year", "payslip.payday_on"),
+        ("umbrella_checks", {"payslip": UMBRELLA_PAYSLIP | {"ni_letter": "Q"}}, "unknown_ni_letter", "payslip.ni_letter"),
+        ("umbrella_checks", {"payslip": UMBRELLA_PAYSLIP | {"employee_pension": "555.28"}}, "pension_exceeds_pay",
+         "payslip.employee_pension"),
+        ("umbrella_checks", {"payslip": UMBRELLA_PAYSLIP | {"untaxed": [{"label": "Loan"}]}}, "missing_field", "payslip.untaxed[0].amount"),
+        ("umbrella_checks", {"facts": {"birth_on": "2026-05-09"}}, "birth_in_the_future", "facts.birth_on"),
+        ("umbrella_checks", {"facts": {"birth_onn": "1990-01-01"}}, "unknown_field", "facts.birth_onn"),
+        ("umbrella_checks", {"facts": {"fps": {"taxable": "1.00"}}}, "missing_field", "facts.fps.tax"),
+        ("umbrella_checks", {"facts": {"student_loan_plan": "PG"}}, "unknown_loan_plan", "facts.student_loan_plan"),
         ("tax_period", {"pay_date": "2027-04-06"}, "unknown_tax_year", "pay_date"),
     ],
 )  # fmt: skip
@@ -238,10 +328,65 @@ def test_no_kind_knows_a_year_by_name(kind: str) -> None:
         year_book().year("2026-27"), tax_year="2041-42", starts_on=date(2041, 4, 6), ends_on=date(2042, 4, 5)
     )
     years = YearBook({"2041-42": made_up})
-    inputs = GOOD[kind] | ({"pay_date": "2041-04-10"} if kind == "tax_period" else {})
+    same_ages = {
+        "payslip": UMBRELLA_PAYSLIP | {"payday_on": "2041-05-08"},
+        "facts": UMBRELLA_FACTS | {"birth_on": "2005-01-01"},
+    }
+    dated: dict[str, dict[str, Any]] = {
+        "tax_period": {"pay_date": "2041-04-10"},
+        "starting_tax": {"starts_on": "2041-05-11", "p45": GOOD["starting_tax"]["p45"] | {"left_on": "2041-05-01"}},
+        "umbrella_checks": same_ages,
+    }
+    inputs = GOOD[kind] | dated.get(kind, {})
     answer: Any = calculate({"id": "1", "kind": kind, "tax_year": "2041-42", "inputs": inputs}, years)
     known = ask(kind, GOOD[kind])["result"]
     assert answer["result"] == known | ({"tax_year": "2041-42"} if kind == "tax_period" else {})
+
+
+class TestUmbrellaChecks:
+    def run(self, slip: dict[str, Any] | None = None, facts: dict[str, Any] | None = None) -> dict[str, Any]:
+        inputs = {"payslip": UMBRELLA_PAYSLIP | (slip or {}), "facts": UMBRELLA_FACTS | (facts or {})}
+        result: dict[str, Any] = ask("umbrella_checks", inputs)["result"]
+        return result
+
+    def failed(self, found: dict[str, Any]) -> list[tuple[int, str, str]]:
+        return [
+            (each["number"], each["verdict"], each["amount"]) for each in found["checks"] if each["verdict"] != "pass"
+        ]
+
+    def test_the_reference_s_week_passes_all_fifteen(self) -> None:
+        found = self.run()
+        assert ([each["number"] for each in found["checks"]], found["worst"]) == (list(range(1, 16)), "pass")
+        assert self.failed(found) == []
+
+    @pytest.mark.parametrize(
+        ("slip", "facts", "expected"),
+        [
+            ({"employer_nic": "68.90"}, {"fps": None}, [(2, "fail", "0.01"), (12, "warn", "0.00")]),
+            ({"margin": "25.00", "assignment_income": "665.00"}, {}, [(5, "fail", "5.00")]),
+            ({"minutes": 2400}, {}, [(11, "fail", "-12.93")]),
+            ({"deductions": [{"label": "Employer's NI", "amount": "68.89"}]}, {}, [(6, "fail", "68.89"), (11, "fail", "-56.40")]),
+            ({"untaxed": [{"label": "Mileage", "amount": "10.00", "receipts_seen": True}], "assignment_income": "670.00"}, {}, []),
+            ({"other_costs": [{"label": "Insurance", "amount": "1.00"}], "deductions": []}, {}, [(1, "fail", "1.00")]),
+            ({}, {"schemes": {"workers": 8, "schemes": 4, "schemes_claiming_allowance": 4}}, [(15, "fail", "0.00")]),
+            ({}, {"postgrad_loan": True}, [(8, "fail", "-9.00")]),
+        ],
+    )  # fmt: skip
+    def test_one_thing_changed(self, slip: dict[str, Any], facts: dict[str, Any], expected: list[Any]) -> None:
+        found = self.run(slip, facts)
+        assert self.failed(found) == expected
+        assert found["worst"] == ("fail" if any(each[1] == "fail" for each in expected) else "pass")
+
+    def test_a_refund_is_tax_below_zero(self) -> None:
+        before = {"taxable_before": "2134.04", "tax_before": "400.00"}
+        found = self.run({"tax_code": "1257L", "tax": "-108.60"}, before)
+        tax = found["checks"][6]
+        assert (tax["verdict"], tax["amount"]) == ("pass", "0.00"), tax["words"]
+
+    def test_nothing_on_file_warns_and_never_fails(self) -> None:
+        found = ask("umbrella_checks", {"payslip": UMBRELLA_PAYSLIP})
+        assert found["result"]["worst"] == "warn"
+        assert ask("umbrella_checks", {"payslip": UMBRELLA_PAYSLIP, "facts": {}}) == found
 
 
 def test_a_list_has_a_limit() -> None:
@@ -262,6 +407,9 @@ OPTIONAL = {
     ("paye", "previous_taxable_pay"), ("paye", "previous_tax"), ("director_nic", "pro_rata_weeks"),
     ("director_nic", "employee_paid_to_date"), ("director_nic", "employer_paid_to_date"), ("payslip", "student_loan_plan"),
     ("payslip", "postgrad_loan"), ("payslip", "pension"), ("umbrella", "employee_pension"), ("umbrella", "holiday"),
+    ("net_to_gross", "student_loan_plan"), ("net_to_gross", "postgrad_loan"), ("net_to_gross", "pension"), ("hour_cost", "pension"),
+    ("hour_cost", "charge_rate"), ("starting_tax", "p45"), ("starting_tax", "declaration"), ("minimum_wage", "birth_on"),
+    ("minimum_wage", "first_year"), ("minimum_wage", "accommodation"), ("awr_clock", "lenient_breaks"), ("umbrella_checks", "facts"),
 }  # fmt: skip
 """What docs/calculator.md lets be left out, or be null, in the examples of `GOOD`."""
 EACH_INPUT = [(kind, name) for kind, inputs in GOOD.items() for name in inputs]
@@ -277,9 +425,10 @@ def test_each_input_is_asked_for_by_name(kind: str, name: str) -> None:
 
 @pytest.mark.parametrize(("kind", "name"), EACH_INPUT)
 def test_no_input_takes_another_type(kind: str, name: str) -> None:
-    others: list[Any] = [[], {}, [1], "x" * 300, -1, 10**400, Decimal("1e999999"), NAN]
+    others: list[Any] = [[], [1], "x" * 300, -1, 10**400, Decimal("1e999999"), NAN]
     others += [] if (kind, name) in OPTIONAL else [None]
-    others += [] if isinstance(GOOD[kind][name], bool) else [True]
+    others += [] if isinstance(GOOD[kind][name], bool) or name == "first_year" else [True]
+    others += [] if name == "facts" else [{}]  # every fact may be missing
     for other in others:
         error = ask(kind, GOOD[kind] | {name: other})["error"]
         assert error["field"].startswith(name), other
@@ -336,7 +485,7 @@ json_values = st.recursive(
         st.integers(),
         st.floats(),
         st.text(max_size=8),
-        st.sampled_from(["weekly", "600.00", "A"]),
+        st.sampled_from(["weekly", "600.00", "A", "0001-01-01", "9999-12-31", "1000000000.00", "PG"]),
     ),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=8), inner, max_size=3)),
     max_leaves=5,
@@ -348,7 +497,13 @@ json_values = st.recursive(
 def test_no_input_makes_it_raise(kind: str, data: st.DataObject) -> None:
     inputs = dict(GOOD[kind])
     for name in data.draw(st.lists(st.sampled_from(sorted(inputs)), max_size=3)):
-        inputs[name] = data.draw(json_values)
+        within = inputs[name] or None
+        if isinstance(within, dict) and data.draw(st.booleans()):
+            inputs[name] = within | {data.draw(st.sampled_from(sorted(within))): data.draw(json_values)}
+        elif isinstance(within, list) and data.draw(st.booleans()):
+            inputs[name] = [*within, data.draw(json_values), data.draw(st.sampled_from(within))]
+        else:
+            inputs[name] = data.draw(json_values)
     answer = ask(kind, inputs)
     assert answer["id"] == "1"
     assert ("result" in answer) != ("error" in answer)

@@ -354,7 +354,16 @@ class TestNetToGross:
     def test_a_target_of_nothing(self) -> None:
         assert gross_for_net(self.TEMPLATE, 0).gross_pence == 0
 
-    def test_the_neighbourhood_follows_the_year_s_own_rates(self) -> None:
+    def test_the_highest_pension_that_is_taken(self) -> None:
+        """Under a K code with both loans, hardly a penny of a pound is left in the pension's band."""
+        template = replace(self.TEMPLATE, tax_code="K9999", pension=PensionTerms("ras", 2699))
+        for target in (15000, 25000):
+            found = gross_for_net(template, target)
+            assert found.payslip.net_pence >= target
+            for gross in range(max(0, found.gross_pence - 2000), found.gross_pence):
+                assert calculate_payslip(replace(template, pay_lines=(fixed(gross),))).net_pence < target
+
+    def test_half_of_each_pound_is_tax_and_loans_step_beside_it(self) -> None:
         """Under a K code half of each pound is the tax, more than any band's rate; a loan steps by the pound beside it."""
         template = replace(self.TEMPLATE, tax_code="K9999", pension=None)
         for target in (10000, 20000, 30000):

@@ -6,214 +6,23 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import date
-from decimal import Decimal
 from typing import Literal, cast
 
+from pay_calc.domain import calculator_checks, calculator_payslips
+from pay_calc.domain.calculator_inputs import Inputs, Result, mapping, money, shown
 from pay_calc.domain.engine import cis, directors, holiday, income_tax, late_payment, loans, nic, pension, ssp, umbrella
-from pay_calc.domain.engine.calendar import payday_in, require_period, tax_period
+from pay_calc.domain.engine.calendar import tax_period
 from pay_calc.domain.engine.errors import EngineError, UnknownTaxYear
-from pay_calc.domain.engine.parameters import (
-    BASE_OF,
-    SPAN_OF,
-    Frequency,
-    NicThresholds,
-    YearBook,
-    YearParameters,
-    require_frequency,
-)
-from pay_calc.domain.engine.payslip import (
-    MAX_PENCE,
-    PayLineInput,
-    PayslipInput,
-    PensionTerms,
-    calculate_payslip,
-)
-from pay_calc.domain.engine.tax_code import TaxCode, parse_tax_code
-from pay_calc.domain.engine.trace import text_of
+from pay_calc.domain.engine.parameters import BASE_OF, SPAN_OF, Frequency, NicThresholds, YearBook, YearParameters
+from pay_calc.domain.engine.tax_code import parse_tax_code
 from pay_calc.rates import year_book
 
-Result = dict[str, object]
-
-_MONEY = re.compile(r"(-?)([0-9]{1,30})(?:\.([0-9]{1,2}))?")
-_PERCENT = re.compile(r"([0-9]{1,6})(?:\.([0-9]{1,2})0*)?")
 _YEAR = re.compile(r"[0-9]{4}-[0-9]{2}")
-MAX_LIST = 400
-"""Steps or pays in one object: more than a year of weekly payments is a mistake."""
 
 
-def money(pence: int) -> str:
-    """Pence as the calculator writes money: pounds with two decimals."""
-    return text_of(pence, "pence")
-
-
-@dataclass(slots=True)
-class _Inputs:
-    """The inputs of one calculation, read by name; every refusal names the field it is about."""
-
-    values: Mapping[str, object]
-    prefix: str = ""
-    asked: set[str] = field(default_factory=set)
-
-    def path(self, name: str) -> str:
-        return f"{self.prefix}{name}"
-
-    def has(self, name: str) -> bool:
-        self.asked.add(name)
-        return self.values.get(name) is not None
-
-    def raw(self, name: str) -> object:
-        self.asked.add(name)
-        if name not in self.values:
-            raise EngineError("missing_field", f"The input {self.path(name)} is missing.", self.path(name))
-        return self.values[name]
-
-    def money(self, name: str, default: int | None = None) -> int:
-        """A non-negative amount in pence."""
-        if default is not None and not self.has(name):
-            return default
-        value = self.raw(name)
-        match = _MONEY.fullmatch(value) if isinstance(value, str) else None
-        if match is None:
-            raise EngineError(
-                "invalid_money",
-                f'{self.path(name)} must be pounds as text with two decimals, such as "600.00"; got {_shown(value)}.',
-                self.path(name),
-            )
-        pence = int(match[2]) * 100 + int((match[3] or "0").ljust(2, "0"))
-        if match[1] and pence:
-            raise EngineError("negative_amount", f"{self.path(name)} may not be negative.", self.path(name))
-        if pence > MAX_PENCE:
-            raise EngineError(
-                "amount_out_of_range", f"{self.path(name)} is above the limit of {money(MAX_PENCE)}.", self.path(name)
-            )
-        return pence
-
-    def whole(self, name: str, lowest: int = 0, highest: int = 10**6) -> int:
-        """A whole number, as a JSON number."""
-        value = self.raw(name)
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise EngineError(
-                "invalid_number", f"{self.path(name)} must be a whole number; got {_shown(value)}.", self.path(name)
-            )
-        if not lowest <= value <= highest:
-            raise EngineError(
-                "number_out_of_range",
-                f"{self.path(name)} must be {lowest} to {highest}; got {_shown(value)}.",
-                self.path(name),
-            )
-        return value
-
-    def percent(self, name: str, highest: int = 100) -> int:
-        """A percentage in basis points; a number or text, at most two decimals."""
-        value = self.raw(name)
-        readable = (str, int, float, Decimal)  # not money: a JSON number is taken as its text
-        shown = str(value) if isinstance(value, readable) and not isinstance(value, bool) else ""
-        match = _PERCENT.fullmatch(shown)
-        if match is None:
-            raise EngineError(
-                "invalid_percentage",
-                f"{self.path(name)} must be a percentage with at most two decimals; got {_shown(value)}.",
-                self.path(name),
-            )
-        points = int(match[1]) * 100 + int((match[2] or "0").ljust(2, "0"))
-        if points > highest * 100:
-            raise EngineError("percentage_out_of_range", f"{self.path(name)} is more than {highest}.", self.path(name))
-        return points
-
-    def text(self, name: str) -> str:
-        value = self.raw(name)
-        if not isinstance(value, str) or len(value) > 200:
-            raise EngineError("invalid_text", f"{self.path(name)} must be text; got {_shown(value)}.", self.path(name))
-        return value
-
-    def boolean(self, name: str) -> bool:
-        value = self.raw(name)
-        if not isinstance(value, bool):
-            raise EngineError(
-                "invalid_boolean", f"{self.path(name)} must be true or false; got {_shown(value)}.", self.path(name)
-            )
-        return value
-
-    def choice(self, name: str, choices: tuple[str, ...]) -> str:
-        value = self.raw(name)
-        if not isinstance(value, str) or value not in choices:
-            raise EngineError(
-                "invalid_choice",
-                f"{self.path(name)} must be one of {', '.join(choices)}; got {_shown(value)}.",
-                self.path(name),
-            )
-        return value
-
-    def frequency(self, name: str = "frequency") -> Frequency:
-        return require_frequency(self.text(name), self.path(name))
-
-    def tax_code(self, name: str = "tax_code") -> TaxCode:
-        return parse_tax_code(self.text(name), self.path(name))
-
-    def tax_period(self, frequency: Frequency, name: str = "tax_period") -> int:
-        value = self.whole(name, -999, 999)
-        require_period(value, frequency, self.path(name))
-        return value
-
-    def letter(self, parameters: YearParameters, name: str) -> str:
-        return nic.require_letter(parameters, self.text(name), self.path(name)).letter
-
-    def plan(self, parameters: YearParameters, name: str) -> str:
-        value = self.raw(name)
-        text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-        if not isinstance(text, str):
-            raise EngineError("unknown_loan_plan", f"{self.path(name)} must be 1, 2, 4, 5 or PG.", self.path(name))
-        return loans.require_plan(parameters, text[:20], self.path(name)).plan
-
-    def items(self, name: str) -> list[object]:
-        value = self.raw(name)
-        if not isinstance(value, list) or not value:
-            raise EngineError(
-                "invalid_list", f"{self.path(name)} must be a list with at least one entry.", self.path(name)
-            )
-        if len(value) > MAX_LIST:
-            raise EngineError(
-                "list_too_long", f"{self.path(name)} holds more than {MAX_LIST} entries.", self.path(name)
-            )
-        return value
-
-    def nested(self, name: str) -> _Inputs:
-        return _Inputs(_mapping(self.raw(name), self.path(name)), f"{self.path(name)}.")
-
-    def refuse_misspelt(self) -> None:
-        """An unknown input that looks like a known one that was left out is a misspelling, not a remark to ignore."""
-        absent = [name for name in self.asked if name not in self.values]
-        for name in self.values:
-            if name in self.asked:
-                continue
-            near = difflib.get_close_matches(name[:80], absent, n=1, cutoff=0.8)  # not money: a likeness
-            if near:
-                raise EngineError(
-                    "unknown_field", f"{self.path(name)} is not an input; did you mean {near[0]}?", self.path(name)
-                )
-
-
-def _mapping(value: object, path: str) -> Mapping[str, object]:
-    if not isinstance(value, dict):
-        raise EngineError("invalid_object", f"{path} must be an object; got {_shown(value)}.", path)
-    return value
-
-
-def _shown(value: object) -> str:
-    """A value for a message: short, whatever was sent."""
-    if isinstance(value, list | dict):
-        return "a list" if isinstance(value, list) else "an object"
-    if isinstance(value, int) and value.bit_length() > 64:
-        return "a number of many digits"
-    return repr(value)[:60]
-
-
-def _paye(inputs: _Inputs, parameters: YearParameters) -> Result:
+def _paye(inputs: Inputs, parameters: YearParameters) -> Result:
     frequency = inputs.frequency()
     code = inputs.tax_code()
     period = inputs.tax_period(frequency)
@@ -232,13 +41,11 @@ def _paye(inputs: _Inputs, parameters: YearParameters) -> Result:
     }
 
 
-def _paye_sequence(inputs: _Inputs, parameters: YearParameters) -> Result:
+def _paye_sequence(inputs: Inputs, parameters: YearParameters) -> Result:
     frequency = inputs.frequency()
     steps: list[Result] = []
     pay_to_date = tax_to_date = last = 0
-    for index, item in enumerate(inputs.items("steps")):
-        where = f"{inputs.path('steps')}[{index}]"
-        step = _Inputs(_mapping(item, where), f"{where}.")
+    for step in inputs.objects("steps"):
         code = step.tax_code()
         period = step.tax_period(frequency)
         pay = step.money("taxable_pay")
@@ -246,8 +53,8 @@ def _paye_sequence(inputs: _Inputs, parameters: YearParameters) -> Result:
         if period < last:
             raise EngineError(
                 "tax_period_out_of_order",
-                f"{where}.tax_period {period} comes after {last}: give the steps in the order of payment.",
-                f"{where}.tax_period",
+                f"{step.path('tax_period')} {period} comes after {last}: give the steps in the order of payment.",
+                step.path("tax_period"),
             )
         last = period
         result = income_tax.tax_for_payment(parameters, code, frequency, period, pay, pay_to_date, tax_to_date)
@@ -268,7 +75,7 @@ def _paye_sequence(inputs: _Inputs, parameters: YearParameters) -> Result:
     return {"steps": steps}
 
 
-def _nic(inputs: _Inputs, parameters: YearParameters) -> Result:
+def _nic(inputs: Inputs, parameters: YearParameters) -> Result:
     result = nic.class_1(
         parameters, inputs.frequency(), inputs.letter(parameters, "letter"), inputs.money("niable_pay")
     )
@@ -296,7 +103,7 @@ def _frequency_of_pays(count: int) -> Frequency:
     return "monthly" if count <= 12 else "four_weekly" if count == 13 else "fortnightly" if count == 26 else "weekly"
 
 
-def _director_nic(inputs: _Inputs, parameters: YearParameters) -> Result:
+def _director_nic(inputs: Inputs, parameters: YearParameters) -> Result:
     letter = inputs.letter(parameters, "letter")
     weeks = inputs.whole("pro_rata_weeks", 1, 52) if inputs.has("pro_rata_weeks") else 52
     if not inputs.has("pays"):
@@ -316,7 +123,7 @@ def _director_nic(inputs: _Inputs, parameters: YearParameters) -> Result:
         }
     method = inputs.choice("method", ("standard, cumulative", "standard", "alternative"))
     items = inputs.items("pays")
-    reader = _Inputs({f"pays[{index}]": item for index, item in enumerate(items)}, inputs.prefix)
+    reader = Inputs({f"pays[{index}]": item for index, item in enumerate(items)}, inputs.prefix)
     pays = tuple(reader.money(f"pays[{index}]") for index in range(len(items)))
     if method == "alternative":
         frequency = inputs.frequency() if inputs.has("frequency") else _frequency_of_pays(len(pays))
@@ -341,7 +148,7 @@ def _director_nic(inputs: _Inputs, parameters: YearParameters) -> Result:
     }
 
 
-def _student_loan(inputs: _Inputs, parameters: YearParameters) -> Result:
+def _student_loan(inputs: Inputs, parameters: YearParameters) -> Result:
     plan, frequency = inputs.plan(parameters, "plan"), inputs.frequency()
     return {
         "deduction": money(loans.deduction(parameters, plan, frequency, inputs.money("niable_pay"))),
@@ -349,7 +156,7 @@ def _student_loan(inputs: _Inputs, parameters: YearParameters) -> Result:
     }
 
 
-def _pension_qe(inputs: _Inputs, parameters: YearParameters) -> Result:
+def _pension_qe(inputs: Inputs, parameters: YearParameters) -> Result:
     result = pension.contributions(
         parameters,
         inputs.frequency(),
@@ -366,63 +173,11 @@ def _pension_qe(inputs: _Inputs, parameters: YearParameters) -> Result:
     }
 
 
-def _pension_terms(inputs: _Inputs) -> PensionTerms | None:
-    if not inputs.has("pension"):
-        return None
-    terms = inputs.nested("pension")
-    basis = terms.choice("basis", ("net_pay", "ras", "salary_sacrifice"))
-    if basis == "salary_sacrifice":
-        found = PensionTerms("salary_sacrifice", sacrifice_pence=terms.money("amount"))
-    else:
-        found = PensionTerms(
-            cast(Literal["net_pay", "ras"], basis), terms.percent("employee_pct"), terms.percent("employer_pct")
-        )
-        terms.choice("earnings", ("qualifying",))
-    terms.refuse_misspelt()
-    return found
-
-
-def _payslip(inputs: _Inputs, parameters: YearParameters) -> Result:
-    frequency = inputs.frequency()
-    code = inputs.tax_code()
-    period = inputs.tax_period(frequency)
-    gross = inputs.money("gross")
-    line = PayLineInput("gross", "basic", 0, None, "each", Decimal(0), Decimal(0), gross, False, False, True)
-    result = calculate_payslip(
-        PayslipInput(
-            parameters=parameters,
-            frequency=frequency,
-            payday_on=payday_in(parameters.starts_on, frequency, period),
-            tax_code=code.text,
-            ni_letter=inputs.letter(parameters, "ni_letter"),
-            pay_lines=(line,),
-            pay_to_date_pence=inputs.money("previous_taxable_pay", 0),
-            tax_to_date_pence=inputs.money("previous_tax", 0),
-            student_loan_plan=inputs.plan(parameters, "student_loan_plan") if inputs.has("student_loan_plan") else None,
-            postgrad_loan=inputs.boolean("postgrad_loan") if inputs.has("postgrad_loan") else False,
-            pension=_pension_terms(inputs),
-        )
-    )
-    return {
-        "taxable_pay": money(result.taxable_pence),
-        "niable_pay": money(result.niable_pence),
-        "tax": money(result.tax_pence),
-        "employee_nic": money(result.employee_nic_pence),
-        "employer_nic": money(result.employer_nic_pence),
-        "student_loan": money(result.student_loan_pence),
-        "postgrad_loan": money(result.postgrad_loan_pence),
-        "qualifying_earnings": money(result.qualifying_earnings_pence),
-        "employee_pension": money(result.employee_pension_pence),
-        "employer_pension": money(result.employer_pension_pence),
-        "net_pay": money(result.net_pence),
-    }
-
-
 _EMPLOYEE_PENSION = re.compile(r"([0-9]{1,2}(?:\.[0-9]{1,2})?) ?% QE (net pay|RAS|relief at source)", re.IGNORECASE)
 _ROLLED_UP = "rolled up at 12.07% inside gross"
 
 
-def _umbrella(inputs: _Inputs, parameters: YearParameters) -> Result:
+def _umbrella(inputs: Inputs, parameters: YearParameters) -> Result:
     frequency = inputs.frequency()
     code = inputs.tax_code()
     period = inputs.tax_period(frequency) if inputs.has("tax_period") else SPAN_OF[frequency]
@@ -436,7 +191,7 @@ def _umbrella(inputs: _Inputs, parameters: YearParameters) -> Result:
                 'employee_pension must be null or text such as "5% QE net pay" or "5% QE RAS".',
                 inputs.path("employee_pension"),
             )
-        employee_bp = _Inputs({"pct": match[1]}, "employee_pension.").percent("pct")
+        employee_bp = Inputs({"pct": match[1]}, "employee_pension.").percent("pct")
         relief = "net_pay" if match[2].lower() == "net pay" else "ras"
     rolled_up = inputs.has("holiday")
     if rolled_up:
@@ -471,7 +226,7 @@ def _umbrella(inputs: _Inputs, parameters: YearParameters) -> Result:
     }
 
 
-def _ssp(inputs: _Inputs, parameters: YearParameters) -> Result:
+def _ssp(inputs: Inputs, parameters: YearParameters) -> Result:
     return {
         "ssp": money(
             ssp.payable(
@@ -484,24 +239,24 @@ def _ssp(inputs: _Inputs, parameters: YearParameters) -> Result:
     }
 
 
-def _holiday_rolled_up(inputs: _Inputs, parameters: YearParameters) -> Result:
+def _holiday_rolled_up(inputs: Inputs, parameters: YearParameters) -> Result:
     pay = inputs.money("pay_for_work")
     holiday_pay = holiday.rolled_up(parameters, pay)
     return {"holiday_pay": money(holiday_pay), "total": money(pay + holiday_pay)}
 
 
-def _holiday_accrual(inputs: _Inputs, parameters: YearParameters) -> Result:
+def _holiday_accrual(inputs: Inputs, parameters: YearParameters) -> Result:
     worked = inputs.whole("minutes_worked_in_pay_period", 0, 31 * 24 * 60)
     return {"leave_minutes": holiday.accrue(parameters, worked).leave_minutes}
 
 
-def _cis(inputs: _Inputs, parameters: YearParameters) -> Result:
+def _cis(inputs: Inputs, parameters: YearParameters) -> Result:
     labour, materials, rate = inputs.money("labour_ex_vat"), inputs.money("materials"), inputs.percent("rate_pct")
     result = cis.deduct(parameters.cis_rates_bp, labour, materials, rate)
     return {"deduction": money(result.deduction_pence), "paid": money(result.paid_pence)}
 
 
-def _late_payment(inputs: _Inputs, parameters: YearParameters) -> Result:
+def _late_payment(inputs: Inputs, parameters: YearParameters) -> Result:
     result = late_payment.claim(
         parameters,
         inputs.money("principal_inc_vat"),
@@ -515,15 +270,9 @@ def _late_payment(inputs: _Inputs, parameters: YearParameters) -> Result:
     }
 
 
-def _tax_period(inputs: _Inputs, years: YearBook) -> Result:
+def _tax_period(inputs: Inputs, years: YearBook) -> Result:
     frequency = inputs.frequency()
-    text = inputs.text("pay_date")
-    try:
-        pay_date = date.fromisoformat(text) if len(text) == 10 else None
-    except ValueError:
-        pay_date = None
-    if pay_date is None:
-        raise EngineError("invalid_date", f"pay_date must be a date as 2026-04-10; got {text[:40]!r}.", "pay_date")
+    pay_date = inputs.day("pay_date")
     years.on(pay_date, "pay_date")
     period = tax_period(pay_date, frequency)
     return {
@@ -533,7 +282,7 @@ def _tax_period(inputs: _Inputs, years: YearBook) -> Result:
     }
 
 
-def _tax_code(inputs: _Inputs, years: YearBook) -> Result:
+def _tax_code(inputs: Inputs) -> Result:
     text = inputs.text("code")
     try:
         code = parse_tax_code(text, "code")
@@ -548,25 +297,36 @@ def _tax_code(inputs: _Inputs, years: YearBook) -> Result:
     }
 
 
-_OF_A_YEAR: dict[str, Callable[[_Inputs, YearParameters], Result]] = {
+_OF_A_YEAR: dict[str, Callable[[Inputs, YearParameters], Result]] = {
     "paye": _paye,
     "paye_sequence": _paye_sequence,
     "nic": _nic,
     "director_nic": _director_nic,
     "student_loan": _student_loan,
     "pension_qe": _pension_qe,
-    "payslip": _payslip,
+    "payslip": calculator_payslips.payslip,
+    "net_to_gross": calculator_payslips.net_to_gross,
+    "hour_cost": calculator_payslips.hour_cost,
     "umbrella": _umbrella,
+    "umbrella_checks": calculator_checks.checks_of_umbrella,
+    "starting_tax": calculator_checks.starting_tax,
     "ssp": _ssp,
 }
-_OF_ANY_YEAR: dict[str, Callable[[_Inputs, YearParameters], Result]] = {
+_OF_ANY_YEAR: dict[str, Callable[[Inputs, YearParameters], Result]] = {
     "holiday_rolled_up": _holiday_rolled_up,
     "holiday_accrual": _holiday_accrual,
     "cis": _cis,
     "late_payment": _late_payment,
 }
-_OF_NO_YEAR: dict[str, Callable[[_Inputs, YearBook], Result]] = {"tax_period": _tax_period, "tax_code": _tax_code}
-KINDS = (*_OF_A_YEAR, *_OF_ANY_YEAR, *_OF_NO_YEAR)
+_OF_A_DATE: dict[str, Callable[[Inputs, YearBook], Result]] = {"tax_period": _tax_period}
+_OF_NO_YEAR: dict[str, Callable[[Inputs], Result]] = {
+    "tax_code": _tax_code,
+    "minimum_wage": calculator_checks.minimum_wage_of_period,
+    "minimum_wage_arrears": calculator_checks.minimum_wage_arrears,
+    "awr_clock": calculator_checks.awr_clock,
+    "awr_parity": calculator_checks.awr_parity,
+}
+KINDS = (*_OF_A_YEAR, *_OF_ANY_YEAR, *_OF_A_DATE, *_OF_NO_YEAR)
 
 
 def _year_of(obj: Mapping[str, object], years: YearBook) -> YearParameters:
@@ -575,7 +335,7 @@ def _year_of(obj: Mapping[str, object], years: YearBook) -> YearParameters:
         raise EngineError("missing_field", 'The field tax_year is missing: give it as "2026-27".', "tax_year")
     if not isinstance(text, str) or not _YEAR.fullmatch(text) or int(text[5:]) != (int(text[:4]) + 1) % 100:
         raise EngineError(
-            "invalid_tax_year", f'tax_year must be text such as "2026-27"; got {_shown(text)}.', "tax_year"
+            "invalid_tax_year", f'tax_year must be text such as "2026-27"; got {shown(text)}.', "tax_year"
         )
     return years.year(text)
 
@@ -598,17 +358,19 @@ def _answer(obj: Mapping[str, object], years: YearBook) -> Result:
     if kind is None:
         raise EngineError("missing_field", f"The field kind is missing; known kinds: {', '.join(KINDS)}.", "kind")
     if not isinstance(kind, str) or kind not in KINDS:
-        raise EngineError("unknown_kind", f"Unknown kind {_shown(kind)}; known kinds: {', '.join(KINDS)}.", "kind")
+        raise EngineError("unknown_kind", f"Unknown kind {shown(kind)}; known kinds: {', '.join(KINDS)}.", "kind")
     if "inputs" not in obj:
         raise EngineError("missing_field", "The field inputs is missing.", "inputs")
-    inputs = _Inputs(_mapping(obj["inputs"], "inputs"))
+    inputs = Inputs(mapping(obj["inputs"], "inputs"))
     if kind in _OF_A_YEAR:
         result = _OF_A_YEAR[kind](inputs, _year_of(obj, years))
     elif kind in _OF_ANY_YEAR:
         parameters = _same_in_every_year(years, kind) if obj.get("tax_year") is None else _year_of(obj, years)
         result = _OF_ANY_YEAR[kind](inputs, parameters)
+    elif kind in _OF_A_DATE:
+        result = _OF_A_DATE[kind](inputs, years)
     else:
-        result = _OF_NO_YEAR[kind](inputs, years)
+        result = _OF_NO_YEAR[kind](inputs)
     inputs.refuse_misspelt()
     return result
 
@@ -622,14 +384,14 @@ def calculate(obj: object, years: YearBook | None = None) -> dict[str, object]:
     identity: object = None
     try:
         if not isinstance(obj, dict):
-            raise EngineError("invalid_object", f"A calculation is a JSON object; got {_shown(obj)}.", None)
+            raise EngineError("invalid_object", f"A calculation is a JSON object; got {shown(obj)}.", None)
         given = obj.get("id")
         if isinstance(given, str) or (isinstance(given, int) and not isinstance(given, bool)):
             identity = given
         elif given is None:
             raise EngineError("missing_field", "The field id is missing: give each calculation an id as text.", "id")
         else:
-            raise EngineError("invalid_text", f"id must be text or a whole number; got {_shown(given)}.", "id")
+            raise EngineError("invalid_text", f"id must be text or a whole number; got {shown(given)}.", "id")
         return {"id": identity, "result": _answer(obj, years or year_book())}
     except EngineError as refused:
         return {

@@ -16,9 +16,6 @@ from pay_calc.domain.engine.payslip import (
     rounded_text,
 )
 
-_STEP_PENCE = 400
-"""More than any one penny of gross can take off net: a pound of each loan, a pound's top tax, pennies of NIC and pension."""
-
 
 def _most_taken_bp(parameters: YearParameters) -> int:
     """Tax, NIC and loans together, of one more pound, in basis points: at most the top rate of each, or of tax the overriding limit."""
@@ -40,17 +37,17 @@ class NetToGross:
 def gross_for_net(template: PayslipInput, target_net_pence: int) -> NetToGross:
     """The smallest gross, as one fixed pay line on `template` (its own pay lines are replaced), whose net reaches the target.
 
-    Net does not rise evenly: a penny more can cost a pound of loan. A binary search finds a crossing, then every gross of the
-    neighbourhood in which an earlier crossing could lie is tried. Not for rolled-up holiday on top: the gross is the whole pay. Orders are
-    refused: while one takes all above its protected earnings, net stands still over any range of gross.
+    Net does not rise evenly: a penny more can cost a pound of loan. But no deduction falls as gross rises, so a penny of gross adds at
+    most a penny of net, and a gross that is short by some pence can be raised by as many without passing the first that reaches the
+    target. Not for rolled-up holiday on top: the gross is the whole pay. Orders are refused: while one takes all above its protected
+    earnings, net stands still over any range of gross; so is a pension that with the top rates of all else would leave nothing.
     """
     if template.attachments:
         raise EngineError(
             "attachments_not_supported", "Net to gross works without attachments of earnings.", "attachments"
         )
     pension_bp = template.pension.employee_bp if template.pension is not None else 0
-    slope_bp = 10000 - _most_taken_bp(template.parameters) - pension_bp
-    if slope_bp <= 0:
+    if _most_taken_bp(template.parameters) + pension_bp >= 10000:
         raise EngineError(
             "pension_too_high", "The employee's pension percentage leaves no net pay to search on.", "pension"
         )
@@ -62,25 +59,13 @@ def gross_for_net(template: PayslipInput, target_net_pence: int) -> NetToGross:
         )
         return calculate_payslip(replace(base, pay_lines=(line,)))
 
-    low = template.pension.sacrifice_pence if template.pension is not None else 0
-    if slip(low).net_pence < target_net_pence:
-        high = max(low + 1, target_net_pence)
-        while slip(high).net_pence < target_net_pence:
-            high *= 2
-            if high > MAX_PENCE:
-                raise EngineError(
-                    "net_out_of_reach", f"No gross up to {rounded_text(MAX_PENCE)} gives that net pay.", "target_net"
-                )
-        floor = low
-        while high - low > 1:
-            middle = (low + high) // 2
-            if slip(middle).net_pence >= target_net_pence:
-                high = middle
-            else:
-                low = middle
-        window = 2 * _STEP_PENCE * 10000 // slope_bp
-        low = next(
-            gross for gross in range(max(floor, high - window), high + 1) if slip(gross).net_pence >= target_net_pence
-        )
-    found = slip(low)
-    return NetToGross(low, found.net_pence - target_net_pence, found)
+    gross = template.pension.sacrifice_pence if template.pension is not None else 0
+    found = slip(gross)
+    while found.net_pence < target_net_pence:
+        gross += target_net_pence - found.net_pence
+        if gross > MAX_PENCE:
+            raise EngineError(
+                "net_out_of_reach", f"No gross up to {rounded_text(MAX_PENCE)} gives that net pay.", "target_net"
+            )
+        found = slip(gross)
+    return NetToGross(gross, found.net_pence - target_net_pence, found)
