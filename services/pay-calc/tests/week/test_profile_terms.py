@@ -149,6 +149,39 @@ async def test_a_director_who_turns_21_is_paid_on_the_year_letter_by_letter(worl
     assert "letter by letter, in HMRC's order of bands" in str(told["tree"])
 
 
+@pytest.mark.parametrize(
+    ("letter", "born", "nic"),
+    [
+        # 600 a week: J 2 % of 358, V and M and A 8 %; the employer pays 15 % of 504, under V and M nothing up to 967.
+        ("J", "1990-01-01", (("J", "7.16", "75.60"), ("A", "28.64", "75.60"))),
+        ("Z", "2008-01-01", (("Z", "7.16", "0.00"), ("M", "28.64", "0.00"))),
+        ("V", "1990-01-01", (("V", "28.64", "0.00"), ("A", "28.64", "75.60"))),
+    ],
+)
+async def test_a_letter_of_a_certificate_or_of_a_first_year_ends_with_it(
+    world: Any, letter: str, born: str, nic: tuple[tuple[str, str, str], ...]
+) -> None:
+    worker = new_id()
+    stored = await world.profile(worker, ni_letter=letter, birth_on=born, ni_letter_until="2026-04-10")
+    assert stored["ni_letter_until"] == "2026-04-10"
+    paid = [await _paid_week(world, worker, ("basic", 2400, "15.00"), week=week) for week in (date(2026, 4, 5), NEXT)]
+    figures = [
+        (one["ni_letter"], one["figures"]["employee_nic_gbp"], one["figures"]["employer_nic_gbp"]) for one in paid
+    ]
+    assert figures == list(nic)
+    assert (await world.send("POST", f"pay-runs/{paid[1]['pay_run_id']}/replay"))["agrees"] is True
+
+
+async def test_a_letter_without_an_end_takes_none(world: Any) -> None:
+    refused = await world.send(
+        "PUT",
+        f"pay-profiles/{new_id()}",
+        {"tax_code": "1257L", "ni_letter": "A", "ni_letter_until": "2026-04-10"},
+        status=422,
+    )
+    assert "the letter A has no end" in refused["errors"][0]["detail"]
+
+
 async def test_a_letter_of_before_that_owes_less_gives_it_back(world: Any) -> None:
     worker = new_id()
     terms = {"method": "standard", "appointed_on": "2020-06-01", "settle_on": None}

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from pay_calc.api.access import AgencyId, Day, ExternalId, ExternalIdFilter, Line, Money, Name, after_id, plain
 from pay_calc.domain.decide import Worker
 from pay_calc.domain.engine.errors import EngineError
+from pay_calc.domain.engine.nic import LETTER_AFTER
 from pay_calc.domain.engine.tax_code import parse_tax_code
 from pay_calc.domain.profiles import account_number_of, ni_number_of, sort_code_of
 from pay_calc.domain.subcontractors import utr_of, verification_number_of
@@ -149,6 +150,10 @@ class ProfileIn(Bank):
         None, description="What is paid after it is taxed on 0T week 1 and marked as payment after leaving"
     )
     ni_letter: Annotated[str, StringConstraints(pattern=r"^[A-Z]$")]
+    ni_letter_until: Day | None = Field(
+        None,
+        description="The last day of a deferment (J, Z, L, D) or of a veteran's first year (V); later paydays are under A, M, F or N",
+    )
     student_loan_plan: Literal["1", "2", "4", "5"] | None = None
     postgrad_loan: bool = False
     pension: Pension | None = None
@@ -186,6 +191,10 @@ class ProfileIn(Bank):
     def _director(self) -> ProfileIn:
         if self.directorship is not None and not self.director:
             raise ValueError("directorship goes with director: true")
+        if self.ni_letter_until is not None and self.ni_letter not in LETTER_AFTER:
+            raise ValueError(
+                f"ni_letter_until goes with {', '.join(LETTER_AFTER)}; the letter {self.ni_letter} has no end"
+            )
         if self.apprenticeship_started_on is not None and not self.apprentice:
             raise ValueError("apprenticeship_started_on goes with apprentice: true")
         return self
@@ -254,6 +263,7 @@ class ProfileOut(BaseModel):
     tax_code_from: date
     p45_issued_on: date | None
     ni_letter: str
+    ni_letter_until: date | None
     student_loan_plan: str | None
     postgrad_loan: bool
     pension: PensionTerms | None

@@ -481,7 +481,7 @@ def _employee(
     return Employee(
         tax_code=profile.code_on(payday_on),
         after_leaving=profile.left_by(payday_on),
-        ni_letter=profile.ni_letter,
+        ni_letter=profile.letter_on(payday_on),
         employment_no=profile.employment_no,
         birth_on=profile.birth_on,
         student_loan_plan=profile.student_loan_plan,
@@ -537,7 +537,7 @@ def _director(
         and tax_year_of(slip.payday_on) == tax_year
         and tax_week(slip.payday_on) >= first_week
     ]
-    letter = letter_by_age(profile.ni_letter, profile.birth_on, payday_on)
+    letter = letter_by_age(profile.letter_on(payday_on), profile.birth_on, payday_on)
     settles = terms.settle_on is not None and tax_year_of(terms.settle_on) == tax_year and payday_on >= terms.settle_on
     return {
         "method": terms.method,

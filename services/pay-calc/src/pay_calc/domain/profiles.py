@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any, Literal
 
 from pay_calc.domain.engine.errors import EngineError
+from pay_calc.domain.engine.nic import LETTER_AFTER
 from pay_calc.domain.engine.parameters import tax_year_of
 from pay_calc.domain.engine.starters import carried_into_new_year, code_after_leaving
 from pay_calc.domain.engine.tax_code import parse_tax_code
@@ -87,10 +88,18 @@ class Profile:
     tax_code_from: date | None = None
     """Since when the code and its basis are operated; None: not recorded, the basis stands."""
     p45_issued_on: date | None = None
+    ni_letter_until: date | None = None
+    """The last day of a deferment or of a veteran's first year; None: the letter stands."""
 
     def left_by(self, payday_on: date) -> bool:
         """Whether a payment on this day comes after the worker's P45."""
         return self.p45_issued_on is not None and payday_on > self.p45_issued_on
+
+    def letter_on(self, payday_on: date) -> str:
+        """The recorded letter of a payment on this day, before the age is looked at: after its last day the one that stands without it."""
+        if self.ni_letter_until is not None and payday_on > self.ni_letter_until:
+            return LETTER_AFTER.get(self.ni_letter, self.ni_letter)
+        return self.ni_letter
 
     def code_on(self, payday_on: date) -> str:
         """The tax code of a payment on this day: 0T on week 1 after the P45; without W1, M1 or X from the 6 April after it was recorded."""

@@ -431,8 +431,8 @@ async def _load_paid(tx: Tx, workers: dict[Key, Worker]) -> None:
 async def _load_people(tx: Tx, params: dict[str, Any], workers: dict[Key, Worker]) -> None:
     profiles = await tx.execute(
         f"""
-        SELECT p.agency_id, p.worker_id, p.tax_code, p.tax_basis, p.ni_letter, p.birth_on, p.student_loan_plan, p.postgrad_loan,
-               p.pension, p.apprentice, p.apprenticeship_started_on, p.tax_code_from, p.p45_issued_on, p.accommodation,
+        SELECT p.agency_id, p.worker_id, p.tax_code, p.tax_basis, p.ni_letter, p.ni_letter_until, p.birth_on, p.student_loan_plan,
+               p.postgrad_loan, p.pension, p.apprentice, p.apprenticeship_started_on, p.tax_code_from, p.p45_issued_on, p.accommodation,
                p.payrolled_benefits,
                p.director, p.director_method, p.director_appointed_on, p.director_settle_on,
                p.attachment_of_earnings, p.previous_tax_year, p.previous_pay_gbp, p.previous_tax_gbp, p.employment_no,
@@ -467,6 +467,7 @@ async def _load_people(tx: Tx, params: dict[str, Any], workers: dict[Key, Worker
             apprenticeship_started_on=row.apprenticeship_started_on,
             tax_code_from=row.tax_code_from,
             p45_issued_on=row.p45_issued_on,
+            ni_letter_until=row.ni_letter_until,
             accommodation=None if row.accommodation is None else Provided(**_dated(_json(row.accommodation))),
             benefits=tuple(Benefit(**_dated(raw)) for raw in _json(row.payrolled_benefits)),
         )

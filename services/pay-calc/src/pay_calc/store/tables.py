@@ -62,6 +62,7 @@ pay_profile = Table(
     Column("tax_code", Text, nullable=False),
     Column("tax_basis", Text, nullable=False),
     Column("ni_letter", Text, nullable=False),
+    Column("ni_letter_until", Date),
     Column("student_loan_plan", Text),
     Column("postgrad_loan", Boolean, nullable=False, server_default=false()),
     Column("pension", JSONB),

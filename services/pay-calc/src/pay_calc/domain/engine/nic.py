@@ -229,6 +229,11 @@ def letter_on_payday(
     return {None: "A", "freeport": "F", "investment_zone": "N"}[zone]
 
 
+LETTER_AFTER = {"J": "A", "Z": "M", "L": "F", "D": "N", "V": "A"}
+"""What stands when a deferment certificate (its tax year) or a veteran's first year in civilian work has ended, for a worker of the same
+age and place. Source: HMRC, CA72A; National Insurance Contributions Act 2022 s.6."""
+
+
 def letter_by_age(
     letter: str, birth_on: date | None, payday_on: date, due_before_state_pension_age: bool = False
 ) -> str:
