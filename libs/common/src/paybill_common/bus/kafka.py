@@ -35,6 +35,9 @@ from paybill_common.bus.types import (
 from paybill_common.config import Settings
 
 log = structlog.get_logger()
+_FAILED = (KafkaError, OSError, RuntimeError)
+"""What a call of the client raises when it fails. A RuntimeError is uvloop's for a connection that closed while it was written to; aiokafka
+does not expect it, so it ends whichever of its tasks met it, for good."""
 _LOST = (CommitFailedError, IllegalStateError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
 
 
@@ -126,25 +129,30 @@ class KafkaConsumer(BusConsumer):
         consumer.subscribe(topics=list(self._topics))
         try:
             await asyncio.wait_for(consumer.start(), timeout=self._timeout_s)
-        except (TimeoutError, KafkaError) as error:
-            with contextlib.suppress(Exception):
-                await asyncio.wait_for(consumer.stop(), timeout=5)
+        except (TimeoutError, *_FAILED) as error:
+            await _close(consumer)
             raise BusUnavailable(f"Kafka at {self._bootstrap} did not answer: {error!r}") from error
         self._consumer = consumer
 
     async def stop(self) -> None:
         if self._consumer is not None:
             consumer, self._consumer = self._consumer, None
-            with contextlib.suppress(TimeoutError, KafkaError):
-                await asyncio.wait_for(consumer.stop(), timeout=8)
+            await _close(consumer)
 
     async def poll(self, *, max_records: int, timeout_ms: int) -> Sequence[Record]:
+        if self._consumer is None:
+            await self.start()
         try:
             polled = await asyncio.wait_for(
                 self._consumer.getmany(timeout_ms=timeout_ms, max_records=max_records),
                 timeout=self._timeout_s + timeout_ms / 1000,
             )
-        except (KafkaError, TimeoutError) as error:
+            self._still_fetches()
+        except TimeoutError as error:
+            raise BusUnavailable(f"Kafka did not answer a poll: {error!r}") from error
+        except _FAILED as error:
+            # One of the client's tasks may have ended for good, while its heartbeats keep the partitions: the next poll is a new client's.
+            await self.stop()
             raise BusUnavailable(f"Kafka did not answer a poll: {error!r}") from error
         return [
             Record(
@@ -159,6 +167,12 @@ class KafkaConsumer(BusConsumer):
             for message in messages
         ]
 
+    def _still_fetches(self) -> None:
+        """Raises what ended the client's fetching: polls of such a client are empty for ever."""
+        fetching = self._consumer._fetcher.error_future
+        if fetching.done():
+            fetching.result()
+
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
         if not offsets:
             return
@@ -167,10 +181,12 @@ class KafkaConsumer(BusConsumer):
             await asyncio.wait_for(self._consumer.commit(native), timeout=self._timeout_s)
         except _LOST as error:
             raise NotAssigned(str(error)) from error
-        except (KafkaError, TimeoutError) as error:
+        except (TimeoutError, *_FAILED) as error:
             raise BusUnavailable(f"Kafka did not take a commit: {error!r}") from error
 
     async def seek(self, offsets: Mapping[TopicPartition, int]) -> None:
+        if self._consumer is None:
+            return  # the next client begins at the committed offsets
         for tp, offset in offsets.items():
             with contextlib.suppress(IllegalStateError):
                 self._consumer.seek(aiokafka.TopicPartition(tp.topic, tp.partition), offset)
@@ -189,12 +205,23 @@ class KafkaConsumer(BusConsumer):
             begins = await asyncio.wait_for(self._consumer.beginning_offsets(native), timeout=self._timeout_s)
             asked = (self._consumer.committed(tp) for tp in native)
             committed = await asyncio.wait_for(asyncio.gather(*asked), timeout=self._timeout_s)
-        except (KafkaError, IllegalStateError, TimeoutError) as error:
+        except (TimeoutError, *_FAILED) as error:
             raise BusUnavailable(f"Kafka did not tell its offsets: {error!r}") from error
         return {
             TopicPartition(tp.topic, tp.partition): ends[tp] - (begins[tp] if done is None else done)
             for tp, done in zip(native, committed, strict=True)
         }
+
+
+async def _close(consumer: Any) -> None:
+    """Every part of a client: it closes one after the other and stops at the first that fails, and would go on fetching."""
+    try:
+        await asyncio.wait_for(consumer.stop(), timeout=8)
+    except (TimeoutError, *_FAILED):
+        for part in (consumer._fetcher, consumer._client):
+            if part is not None:
+                with contextlib.suppress(TimeoutError, *_FAILED):
+                    await asyncio.wait_for(part.close(), timeout=1)
 
 
 class KafkaProducer(BusProducer):
@@ -229,7 +256,7 @@ class KafkaProducer(BusProducer):
     async def stop(self) -> None:
         if self._producer is not None:
             producer, self._producer = self._producer, None
-            with contextlib.suppress(TimeoutError, KafkaError):
+            with contextlib.suppress(TimeoutError, *_FAILED):
                 await asyncio.wait_for(producer.stop(), timeout=8)
 
     async def send(self, records: Sequence[Outgoing]) -> None:
@@ -247,7 +274,7 @@ class KafkaProducer(BusProducer):
                     for record in records
                 ]
                 await asyncio.gather(*futures)
-        except (KafkaError, TimeoutError, OSError) as error:
+        except (TimeoutError, *_FAILED) as error:
             # A producer that failed may hold half-sent batches: start anew rather than let them out later.
             await self.stop()
             raise BusUnavailable(f"Kafka did not acknowledge {len(records)} records: {error!r}") from error

@@ -1,0 +1,80 @@
+"""A client of aiokafka that lost one of its own tasks: it is replaced, and what came meanwhile is read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from paybill_common.bus import BusUnavailable, Outgoing, Record
+from paybill_common.bus.kafka import KafkaBus, KafkaConsumer
+from paybill_common.ids import new_id
+from paybill_contracts.topics import Topic
+from paybill_stack.stack import Stack
+from paybill_stack.topics import create_topics, delete_topics
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+async def topic(stack: Stack) -> AsyncIterator[str]:
+    name = f"client-{new_id()}"
+    await create_topics(
+        stack.kafka_bootstrap, [Topic(name, "test", "key", 1, 1, "client", ("test",), ("test",), (), None)]
+    )
+    yield name
+    await delete_topics(stack.kafka_bootstrap, [name])
+
+
+async def _closed(*_: object) -> None:
+    raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+
+
+def lose_the_coordination(client: Any) -> None:
+    """What uvloop makes of a broker that was killed while the group was spoken to."""
+    client._coordinator.ensure_coordinator_known = _closed
+    client._coordinator.request_rejoin()
+
+
+def lose_the_fetching(client: Any) -> None:
+    client._fetcher._proc_fetch_request = _closed
+
+
+@pytest.mark.parametrize("lose", [lose_the_coordination, lose_the_fetching])
+async def test_a_client_that_lost_a_task_is_replaced_and_reads_on(
+    stack: Stack, topic: str, lose: Callable[[Any], None]
+) -> None:
+    bus = KafkaBus(stack.kafka_bootstrap, session_timeout_ms=6_000)
+    consumer, producer = bus.consumer(group=f"readers-{topic}", topics=[topic]), bus.producer()
+    await consumer.start()
+    try:
+        await producer.send([Outgoing(topic, "k", "before")])
+        before = await _next(consumer, [])
+        await consumer.commit({before.tp: before.offset + 1})
+        client = consumer._consumer
+        lose(client)
+        await producer.send([Outgoing(topic, "k", "after")])
+        refused: list[BusUnavailable] = []
+        after = await _next(consumer, refused)
+        assert (before.value, after.value) == (b"before", b"after")
+        assert len(refused) == 1, "the loss is told once, as a bus that is away for a moment"
+        assert consumer._consumer is not client
+        assert not [task for task in asyncio.all_tasks() if "_heartbeat_routine" in repr(task)][1:]
+    finally:
+        await consumer.stop()
+        await producer.stop()
+
+
+async def _next(consumer: KafkaConsumer, refused: list[BusUnavailable]) -> Record:
+    """The next record, however often the bus has to be asked."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                found = await consumer.poll(max_records=1, timeout_ms=200)
+            except BusUnavailable as error:
+                refused.append(error)
+                continue
+            if found:
+                return found[0]
