@@ -19,11 +19,13 @@ from pay_calc.usecases.payslip_document import letterhead
 from paybill_common.auth import Principal
 from paybill_common.http.paging import Cursor, Limit, Page, encode_cursor
 from paybill_common.http.problems import ERROR_RESPONSES, invalid, not_found
-from paybill_common.http.route import TxDep, TxRoute, require
+from paybill_common.http.route import StepsRoute, TxDep, TxRoute, require
 from paybill_common.money import from_pence
 
 router = APIRouter(prefix="/v1/agencies/{agency_id}", route_class=TxRoute, responses=ERROR_RESPONSES, tags=["CIS"])
-own_transactions = APIRouter(prefix="/v1/agencies/{agency_id}", responses=ERROR_RESPONSES, tags=["CIS"])
+own_transactions = APIRouter(
+    prefix="/v1/agencies/{agency_id}", route_class=StepsRoute, responses=ERROR_RESPONSES, tags=["CIS"]
+)
 
 TaxYear = Annotated[str, Query(pattern=r"^20[0-9]{2}-[0-9]{2}$", examples=["2026-27"])]
 TaxMonth = Annotated[int, Query(ge=1, le=12, description="1: 6 April to 5 May")]
