@@ -28,10 +28,10 @@ from paybill_stack.client import Place
 from paybill_stack.demo.cast import BUSINESS_NOW
 from paybill_stack.stack import Stack
 from paybill_stack.supervisor import Supervisor
+from reporting.api.web.records import PAGE
 
 FIRST_PAGE_MS_MAX, STATIC_BYTES_MAX = 300, 150_000
 ROUNDS = 15
-ROWS_A_PAGE = 50
 PERSON = "pat"
 PAGES = {
     "the week": "",
@@ -63,7 +63,7 @@ def addresses(client: httpx.Client, plan: Mapping[str, Any]) -> dict[str, str]:
     """Each page's path in the week of the agency with the most timesheets."""
     weeks = [f"/agencies/{agency['agency_id']}/weeks/{plan['week_ending']}" for agency in plan["agencies"]]
     total, own = max((_timesheets(client, week), week) for week in weeks)
-    last = f"page={-(-total // ROWS_A_PAGE)}"
+    last = f"page={-(-total // PAGE)}"
     found = {name: own + rest.replace("page=last", last) for name, rest in PAGES.items()}
     return found | {"all agencies": "/bureau", "system health": "/system"}
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from pay_calc.documents.models import Branding, Employer
+from pay_calc.documents.render import templates
 from paybill_common import typst_pdf as pdf
 
 NOTE = (
@@ -49,14 +48,9 @@ class CisStatement:
     payments: tuple[CisPayment, ...]
 
 
-@lru_cache(maxsize=1)
-def _templates() -> pdf.PdfTemplates:
-    return pdf.PdfTemplates(Path(__file__).parent)
-
-
 def render_cis_statement(statement: CisStatement) -> bytes:
     """The statement as a tagged PDF. Raises `AmountNotInPence` or `DocumentFailed`."""
-    return _templates().render("cis_statement.typ", _view(statement), dated=statement.to_on)
+    return templates().render("cis_statement.typ", _view(statement), dated=statement.to_on)
 
 
 def cis_statement_file_name(statement: CisStatement) -> str:

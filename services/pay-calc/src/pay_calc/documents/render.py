@@ -18,13 +18,14 @@ Json = dict[str, Any]
 
 
 @lru_cache(maxsize=1)
-def _templates() -> pdf.PdfTemplates:
+def templates() -> pdf.PdfTemplates:
+    """The compiler of this folder's documents, opened once a process."""
     return pdf.PdfTemplates(Path(__file__).parent)
 
 
 def render_payslip(payslip: Payslip) -> bytes:
     """Return the payslip as a tagged PDF. Raises ``AmountNotInPence`` or ``DocumentFailed``."""
-    return _templates().render("payslip.typ", _view(payslip), dated=payslip.pay_on)
+    return templates().render("payslip.typ", _view(payslip), dated=payslip.pay_on)
 
 
 def payslip_file_name(payslip: Payslip) -> str:

@@ -46,6 +46,10 @@ class Payment:
     deduction_pence: int
     verification_number: str
 
+    @property
+    def gross_pence(self) -> int:
+        return self.labour_pence + self.materials_pence
+
 
 @dataclass(frozen=True, slots=True)
 class Statement:
@@ -130,7 +134,7 @@ def printed(statement: Statement, contractor: Employer, branding: Branding) -> C
             CisPayment(
                 paid_on=payment.payday_on,
                 week_ending=payment.week_ending,
-                gross_gbp=from_pence(payment.labour_pence + payment.materials_pence),
+                gross_gbp=from_pence(payment.gross_pence),
                 materials_gbp=from_pence(payment.materials_pence),
                 rate_pct=payment.rate_pct,
                 deduction_gbp=from_pence(payment.deduction_pence),
@@ -158,14 +162,13 @@ async def return_csv(tx: Tx, *, agency_id: UUID, tax_year: str, tax_month: int) 
 
 
 def _return_line(statement: Statement) -> list[str]:
-    labour, materials = statement.total("labour_pence"), statement.total("materials_pence")
     return [
         statement.to_on.isoformat(),
         str(statement.payee_id),
         safe_cell(statement.name or ""),
         statement.utr or "",
         ", ".join(sorted({payment.verification_number for payment in statement.payments})),
-        pounds(labour + materials),
-        pounds(materials),
+        pounds(statement.total("gross_pence")),
+        pounds(statement.total("materials_pence")),
         pounds(statement.total("deduction_pence")),
     ]
