@@ -34,6 +34,7 @@ from pay_calc.domain.engine.payslip import (
     PensionTerms,
     calculate_payslip,
 )
+from pay_calc.domain.engine.pension import PensionRefund
 from pay_calc.domain.engine.tax_code import parse_tax_code
 from pay_calc.domain.engine.trace import Node, Trace, recompute
 from pay_calc.rates import minimum_wage_book, parameters_for_year
@@ -439,3 +440,48 @@ def test_every_rule_explains_itself(name: str) -> None:
     assert trace.root.result == figure
     for node in every_node(trace.root):
         assert recompute(node) == node.result
+
+
+class TestAPensionRefund:
+    """Each contribution given back is the contribution taken, the other way round."""
+
+    def _refunded(self, refund: PensionRefund) -> tuple[PayslipResult, PayslipResult]:
+        trace = Trace()
+        given: dict[str, Any] = {
+            "parameters": P26,
+            "frequency": "weekly",
+            "payday_on": PAYDAY,
+            "tax_code": "BR",
+            "ni_letter": "A",
+            "pay_lines": (hours(2400, "15.00"),),
+            "apprenticeship_levy": True,
+        }
+        plain = calculate_payslip(PayslipInput(**given))
+        found = calculate_payslip(PayslipInput(**given, pension_refund=refund), trace)
+        assert trace.root.result == found.net_pence
+        assert recompute(trace.root) == found.net_pence
+        for node in trace.aside:
+            assert recompute(node) == node.result
+        return plain, found
+
+    def test_what_net_pay_took_is_taxed(self) -> None:
+        plain, found = self._refunded(PensionRefund(net_pay_pence=2400, employer_pence=1440))
+        assert (found.taxable_pence, found.niable_pence) == (62400, 60000)
+        assert (found.employee_pension_pence, found.employer_pension_pence) == (-2400, -1440)
+        assert found.net_pence == plain.net_pence + 2400 - 480
+        assert found.cost_pence == plain.cost_pence - 1440
+
+    def test_what_relief_at_source_took_comes_back_as_it_went(self) -> None:
+        plain, found = self._refunded(PensionRefund(ras_pence=1920, employer_pence=1440))
+        assert (found.taxable_pence, found.niable_pence) == (60000, 60000)
+        assert found.net_pence == plain.net_pence + 1920
+        assert found.cost_pence == plain.cost_pence - 1440
+
+    def test_pay_that_was_given_up_is_pay_and_counts_for_no_minimum_wage(self) -> None:
+        plain, found = self._refunded(PensionRefund(sacrifice_pence=3000, employer_pence=1350))
+        assert (found.sacrifice_pence, found.taxable_pence, found.niable_pence) == (-3000, 63000, 63000)
+        # 20 % tax and 8 % National Insurance; 15 % and the levy's 0.5 % for the employer, whom the scheme pays both sums.
+        assert found.net_pence == plain.net_pence + 3000 - 600 - 240
+        assert found.employer_pension_pence == -4350
+        assert found.cost_pence == plain.cost_pence - 1350 + 450 + 15
+        assert found.nmw == plain.nmw

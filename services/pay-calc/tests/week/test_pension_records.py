@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -134,14 +135,78 @@ async def test_an_opt_out_ends_contributions_and_says_what_is_refunded(world: An
         "taxable_gbp": "24.00",
         "niable_gbp": "0.00",
         "due_by": "2026-05-13",
+        "given_back_gbp": "0.00",
+        "given_back_on": None,
     }
     second = await _week(world, worker, "15.00", SECOND)
-    assert second["figures"]["employee_pension_gbp"] == "0.00"
+    assert second["figures"]["employee_pension_gbp"] == "-24.00"
+    assert second["figures"]["taxable_gbp"] == "624.00"
+    # Letter A on 600.00, not on what is given back: (600.00 - 242) x 8 %.
+    assert second["figures"]["employee_nic_gbp"] == "28.64"
     assert second["pension_assessment"]["action"] == "may_opt_in"
     assert (await world.send("POST", f"pay-runs/{second['pay_run_id']}/replay"))["agrees"] is True
+    told = await world.get(f"pension-records/{worker}")
+    assert (told["refund"]["given_back_gbp"], told["refund"]["given_back_on"]) == ("24.00", "2026-04-17")
+    third = await _week(world, worker, "15.00", THIRD, close=False)
+    assert third["figures"]["employee_pension_gbp"] == "0.00"
     late = await world.send("PUT", f"pension-records/{worker}", joined | {"opted_out_on": "2026-05-02"})
     assert late["refund"] is None
     assert "is outside" in late["no_refund"]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("terms", "given_back", "taxable", "net"),
+    [
+        # 5 % of 480.00 is 24.00, of which 80 % left net pay: it comes back as it went, and no tax is worked out.
+        ({"basis": "ras", "employee_pct": "5", "employer_pct": "3"}, "-19.20", "0.00", "19.20"),
+        # Taken before tax: it is taxed, on the year so far. 576.00 + 24.00 in two weeks of 1257L: less tax than the first week took.
+        (TERMS, "-24.00", "24.00", None),
+    ],
+)
+async def test_an_opt_out_is_refunded_without_hours(
+    world: Any, terms: dict[str, str], given_back: str, taxable: str, net: str | None
+) -> None:
+    worker, other = new_id(), new_id()
+    await world.profile(worker, pension=terms)
+    await world.profile(other)
+    joined = {"member_since": "2026-03-30", "information_given_on": "2026-04-02"}
+    await world.send("PUT", f"pension-records/{worker}", joined)
+    first = await _week(world, worker, "15.00", FIRST)
+    await world.send("PUT", f"pension-records/{worker}", joined | {"opted_out_on": "2026-04-10"})
+    await _week(world, other, "15.00", SECOND)
+    second = await world.slip(worker_id=worker, week_ending=SECOND.isoformat())
+    assert second["state"] == "finalised"
+    figures = second["figures"]
+    assert (figures["employee_pension_gbp"], figures["taxable_gbp"]) == (given_back, taxable)
+    assert figures["gross_gbp"] == "0.00"
+    # The employer's own 3 % comes back to it: nothing else is a cost.
+    assert (figures["employer_pension_gbp"], figures["cost_gbp"]) == ("-14.40", "-14.40")
+    if net is not None:
+        assert (figures["net_gbp"], figures["tax_gbp"]) == (net, "0.00")
+    else:
+        # Week 2 of 1257L: 600.00 less 483.86 free of tax, in whole pounds at 20 %.
+        assert figures["tax_to_date_gbp"] == "23.20"
+        assert Decimal(figures["tax_gbp"]) == Decimal("23.20") - Decimal(first["figures"]["tax_gbp"])
+    assert (await world.send("POST", f"pay-runs/{second['pay_run_id']}/replay"))["agrees"] is True
+    told = await world.get(f"payslips/{second['payslip_id']}/explanation")
+    assert "Pension contributions given back" in str(told)
+    paper = await world.get(f"payslips/{second['payslip_id']}/pdf")
+    assert paper.content.startswith(b"%PDF")
+
+
+@pytest.mark.integration
+async def test_a_sacrifice_given_back_is_pay(world: Any) -> None:
+    worker = new_id()
+    await world.profile(worker, pension={"basis": "salary_sacrifice", "sacrifice_gbp": "30.00", "employer_pct": "3"})
+    joined = {"member_since": "2026-03-30", "information_given_on": "2026-04-02"}
+    await world.send("PUT", f"pension-records/{worker}", joined)
+    await _week(world, worker, "15.00", FIRST)
+    await world.send("PUT", f"pension-records/{worker}", joined | {"opted_out_on": "2026-04-10"})
+    figures = (await _week(world, worker, "15.00", SECOND, close=False))["figures"]
+    assert (figures["sacrifice_gbp"], figures["niable_gbp"], figures["taxable_gbp"]) == ("-30.00", "630.00", "630.00")
+    # (630.00 - 242) x 8 %; the scheme returns the 30.00 and 3 % of the 450.00 between 120 and 570.00.
+    assert (figures["employee_nic_gbp"], figures["employer_pension_gbp"]) == ("31.04", "-43.50")
 
 
 @pytest.mark.integration

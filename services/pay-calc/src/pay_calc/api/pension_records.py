@@ -65,13 +65,16 @@ class PensionRecordIn(BaseModel):
 
 class RefundOut(BaseModel):
     """What a valid opt-out gives back of final payslips. `taxable_gbp` and `niable_gbp`: how much of it enters pay when it is given back.
-    It is worked out here and paid by hand."""
+    The next payslip gives it back, made for it if there are no hours; `given_back_gbp`: what of it final payslips have, the last on
+    `given_back_on`."""
 
     worker_gbp: Decimal
     employer_gbp: Decimal
     taxable_gbp: Decimal
     niable_gbp: Decimal
     due_by: date
+    given_back_gbp: Decimal
+    given_back_on: date | None
 
 
 class PensionRecordOut(PensionRecordIn):
@@ -112,11 +115,13 @@ async def _out(tx: TxDep, agency_id: UUID, worker_id: UUID) -> PensionRecordOut:
     refund: dict[str, Any] | None = None
     if found is not None and not isinstance(found, EngineError):
         refund = {
-            "worker_gbp": from_pence(found.worker_pence),
-            "employer_gbp": from_pence(found.employer_pence),
-            "taxable_gbp": from_pence(found.taxable_pence),
-            "niable_gbp": from_pence(found.niable_pence),
-            "due_by": found.due_by,
+            "worker_gbp": from_pence(found.due.worker_pence),
+            "employer_gbp": from_pence(found.due.employer_pence),
+            "taxable_gbp": from_pence(found.due.taxable_pence),
+            "niable_gbp": from_pence(found.due.niable_pence),
+            "due_by": found.due.due_by,
+            "given_back_gbp": from_pence(found.given_back_pence),
+            "given_back_on": found.given_back_on,
         }
     values = {name: value for name, value in plain(row).items() if name in PensionRecordOut.model_fields}
     return PensionRecordOut(

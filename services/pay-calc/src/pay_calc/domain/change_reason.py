@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from pay_calc.domain.engine.pension import NOTHING_BACK
 from pay_calc.domain.holiday_pay import WORDS
 from pay_calc.domain.slips import BENEFITS, SlipInput
 
@@ -225,6 +226,10 @@ def _facts(before: Side, now: Side) -> Iterator[_Cause]:
             if is_
             else "no payrolled benefits taxed this time"
         )
+    if now.inp.pension_refund is not None:
+        yield _Cause(
+            f"{_gbp(now.inp.pension_refund.worker_pence)} of pension contributions given back after opting out"
+        )
     if now.figure("tax_pence") < 0:
         yield _Cause(f"{_gbp(-now.figure('tax_pence'))} of tax given back")
 
@@ -232,7 +237,7 @@ def _facts(before: Side, now: Side) -> Iterator[_Cause]:
 def _taken(before: Side, now: Side) -> Iterator[_Cause]:
     """Deductions that came or went; one that only follows the pay is no cause."""
     for figure, name in _DEDUCTIONS:
-        was, is_ = before.figure(figure), now.figure(figure)
+        was, is_ = _deducted(before, figure), _deducted(now, figure)
         if bool(was) != bool(is_):
             yield _Cause(f"{name} of {_gbp(is_)}" if is_ else f"no {name} this time", abs(is_ - was))
     orders = [_by_order(side) for side in (before, now)]
@@ -243,6 +248,16 @@ def _taken(before: Side, now: Side) -> Iterator[_Cause]:
             yield _Cause(words, abs(is_ - was))
     was, is_ = (side.figure("other_deductions_pence") - sum(orders[n].values()) for n, side in enumerate((before, now)))
     yield from _came_or_went("other deductions", was, is_)
+
+
+def _deducted(side: Side, figure: str) -> int:
+    """What was taken; contributions that an opt-out gives back stand apart."""
+    back = side.inp.pension_refund or NOTHING_BACK
+    given_back = {
+        "employee_pension_pence": back.net_pay_pence + back.ras_pence,
+        "sacrifice_pence": back.sacrifice_pence,
+    }
+    return side.figure(figure) + given_back.get(figure, 0)
 
 
 def _by_order(side: Side) -> dict[str, int]:

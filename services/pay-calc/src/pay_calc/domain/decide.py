@@ -18,10 +18,11 @@ from pay_calc.domain.engine.calendar import tax_week
 from pay_calc.domain.engine.directors import weeks_from_appointment
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.engine.nic import letter_by_age
+from pay_calc.domain.engine.pension import PensionRefund
 from pay_calc.domain.holiday_pay import HolidayPay
 from pay_calc.domain.late_weeks import Charged, LateWeek, Terms, late_week, weeks_apart
 from pay_calc.domain.leave import Ledger, standing
-from pay_calc.domain.pay_dates import DAY, WEEK, payday_of, period_to_of
+from pay_calc.domain.pay_dates import DAY, WEEK, first_week_paid_from, payday_of, period_to_of
 from pay_calc.domain.pension_records import NO_RECORD, PensionRecord, standing_json
 from pay_calc.domain.profile_terms import benefits_due, in_first_year
 from pay_calc.domain.profiles import Directorship, Profile
@@ -165,6 +166,10 @@ class Worker:
     """Attachment orders, ended ones too."""
     employed_from: date | None = None
     pension_record: PensionRecord | None = None
+    pension_refund: PensionRefund | None = None
+    """What an opt-out gives back that no finalised payslip has given back."""
+    nil_weeks: Mapping[date, date] = field(default_factory=dict)
+    """Weeks (`period_to`) without pay for which the worker applied for a refund of tax, and when."""
 
 
 @dataclass(slots=True)
@@ -180,6 +185,8 @@ class Slip:
     held: list[tuple[Version, tuple[Reason, ...]]] = field(default_factory=list)
     statutory: list[StatutoryPay | HolidayPay] = field(default_factory=list)
     statutory_held: list[tuple[StatutoryPay | HolidayPay, tuple[Reason, ...]]] = field(default_factory=list)
+    pension_refund: PensionRefund | None = None
+    nil_week_applied_on: date | None = None
     inp: SlipInput | None = None
     result: SlipResult | None = None
 
@@ -209,6 +216,8 @@ def decide(worker: Worker, agency: Agency, calculate: Calculate, tax_year_of: Ca
             slip.statutory_held.append((week, waits))
         else:
             slip.statutory.append(week)
+    if not lacking:
+        _give_back(worker, agency, slips, shut)
     ordered = [slips[key] for key in sorted(slips)]
     _one_taxed_slip_a_period(worker, ordered)
     for slip in ordered:
@@ -216,10 +225,38 @@ def decide(worker: Worker, agency: Agency, calculate: Calculate, tax_year_of: Ca
     return ordered
 
 
+def _give_back(worker: Worker, agency: Agency, slips: dict[tuple[date, str, str], Slip], shut: frozenset[date]) -> None:
+    """Put what is owed without hours on a payslip: contributions of an opt-out on the first with a payday from then on, and tax of a week
+    without pay on its own. Source: SI 2010/772 reg. 11; PAYE Regulations 2003 reg. 63."""
+    record = worker.pension_record
+    if worker.pension_refund is not None and record is not None and record.opted_out_on is not None:
+        period_to = _first_open(first_week_paid_from(record.opted_out_on, agency.payday_days_after), shut)
+        if worker.pending and agency.closing is not None:
+            period_to = max(period_to, agency.closing.period_to)
+        _slip(slips, agency, period_to, "paye", None).pension_refund = worker.pension_refund
+    earned = {slip.period_to for slip in slips.values() if _has_taxed_pay(worker, slip)}
+    for week, applied_on in worker.nil_weeks.items():
+        if _first_open(week - DAY, shut) == week:
+            period_to = max(week, agency.closing.period_to) if worker.pending and agency.closing is not None else week
+            if period_to not in earned:
+                _slip(slips, agency, period_to, "paye", None).nil_week_applied_on = applied_on
+
+
+def _has_taxed_pay(worker: Worker, slip: Slip) -> bool:
+    """Whether the slip holds pay that tax is taken of, also when it still waits."""
+    versions = [*slip.paid, *(version for version, _ in slip.held)]
+    taxed = (version for version in versions if slip.pay_basis == "paye" or _is_deemed(worker, version))
+    return bool(slip.statutory or slip.statutory_held or any(version.payable for version in taxed))
+
+
 def _one_taxed_slip_a_period(worker: Worker, slips: Sequence[Slip]) -> None:
     """Hold deemed pay beside a payslip, or beside deemed pay through another company: National Insurance is of all earnings from one
     employer together, which is not worked out over two slips."""
-    taxed: set[date] = {slip.period_to for slip in slips if slip.pay_basis == "paye" and (slip.paid or slip.statutory)}
+    taxed: set[date] = {
+        slip.period_to
+        for slip in slips
+        if slip.pay_basis == "paye" and (slip.paid or slip.statutory or slip.pension_refund)
+    }
     for slip in slips:
         deemed = [version for version in slip.paid if _is_deemed(worker, version)]
         if not deemed:
@@ -362,6 +399,13 @@ def _work(worker: Worker, agency: Agency, slip: Slip, calculate: Calculate, tax_
             _hold(slip, slip.paid, refused)
             slip.statutory_held.extend((week, (refused,)) for week in slip.statutory)
             slip.statutory = []
+    if slip.result is None and _is_given_back(slip):
+        attempt()
+
+
+def _is_given_back(slip: Slip | SlipInput) -> bool:
+    """Whether something is given back, for which no hours are needed."""
+    return slip.pension_refund is not None or slip.nil_week_applied_on is not None
 
 
 def _hold(slip: Slip, waits: Sequence[Version], reason: Reason) -> None:
@@ -376,13 +420,20 @@ def _attempt(
     """Work the slip; None when that went well or there is nothing to pay, otherwise why not."""
     try:
         slip.inp = _input(worker, agency, slip, tax_year_of)
-        if not slip.inp.charges and not slip.statutory:
+        if not slip.inp.charges and not slip.statutory and not _is_given_back(slip.inp):
             slip.inp = None
             return None
         slip.result = calculate(slip.inp)
     except EngineError as error:
         slip.inp = slip.result = None
         return {"code": error.code}
+    if (
+        slip.inp.nil_week_applied_on is not None
+        and slip.pension_refund is None
+        and not slip.result.figures["net_pence"]
+    ):
+        slip.inp = slip.result = None
+        return None
     if slip.result.figures["net_pence"] >= 0 and slip.result.figures["gross_pence"] >= 0:
         return None
     slip.inp = slip.result = None
@@ -400,11 +451,13 @@ def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[da
     employee: Employee | None = None
     attachments: tuple[Attachment, ...] = ()
     deductions: tuple[Recovery, ...] = ()
-    if slip.pay_basis == "paye" and worker.profile is not None:
+    earns = bool(charges or slip.statutory)
+    if slip.pay_basis == "paye" and worker.profile is not None and earns:  # nothing is taken of what is only given back
         attachments = tuple(
             found for order in worker.orders if (found := order.on(slip.payday_on, slip.period_to - DAY)) is not None
         )
         deductions = tuple(taken for each in worker.deductions if (taken := each.on(slip.payday_on)) is not None)
+    if slip.pay_basis == "paye" and worker.profile is not None:
         employee = _employee(worker.profile, worker, agency, slip, tax_year_of)
     deemed = any(charge.deemed for charge in charges)
     if deemed and worker.profile is not None:
@@ -441,6 +494,8 @@ def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[da
         else None,
         holiday=holiday,
         leave=None if employee is None else standing(worker.leave, charges, statutory, holiday),
+        pension_refund=slip.pension_refund,
+        nil_week_applied_on=None if earns else slip.nil_week_applied_on,
     )
 
 

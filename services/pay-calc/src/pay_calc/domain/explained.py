@@ -79,6 +79,8 @@ _SOURCES = {
     "period.each": "Social Security (Contributions) Regulations 2001 reg. 7; HMRC, NIM08710: late pay belongs to its own payday",
     "loan": "Education (Student Loans) (Repayment) Regulations 2009; HMRC, student loan deduction specification",
     "pension": "Pensions Act 2008 ss.13 and 20; the scheme's rules",
+    "pension.refund": "Pensions Act 2008 s.8; SI 2010/772 reg. 11: an opt-out gives back all that was taken",
+    "pension.employer.returned": "SI 2010/772 reg. 11: the scheme returns the contributions to the employer",
     "order": "The order that was served on the employer, and the law it names",
     "table": "The statutory table of the order's kind and date",
     "levy": "Finance Act 2016 Part 6",

@@ -190,7 +190,10 @@ def row(
     regime, code, non_cumulative = regime_and_code(employee["tax_code"])
     address: Sequence[str] = [*person["address"], "", "", "", ""]
     pension = employee["pension"]
-    net_pay = figures["employee_pension_pence"] if pension and pension["basis"] == "net_pay" else 0
+    if pension is not None:
+        net_pay = figures["employee_pension_pence"] if pension["basis"] == "net_pay" else 0
+    else:
+        net_pay = -inputs.get("pension_refund", {}).get("net_pay_pence", 0)
     other = figures["employee_pension_pence"] - net_pay
     cells = {
         "tax_year": result["tax_year"],

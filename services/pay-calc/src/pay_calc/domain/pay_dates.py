@@ -51,6 +51,12 @@ def payday_of(week_ending: date, days_after: int) -> date:
     return week_ending + timedelta(days=days_after)
 
 
+def first_week_paid_from(day: date, days_after: int) -> date:
+    """The Sunday that ends the first week whose payday is on this day or later."""
+    paid_up_to = day - timedelta(days=days_after)
+    return paid_up_to + timedelta(days=(7 - paid_up_to.isoweekday()) % 7)
+
+
 def is_banking_day(day: date) -> bool:
     """Money can reach an account on this day. EngineError `bank_holidays_unknown` for a year whose holidays are not known."""
     if day.year not in KNOWN_YEARS:

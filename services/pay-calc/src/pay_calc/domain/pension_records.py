@@ -5,13 +5,23 @@ The rules are the engine's (`engine.pension_assessment`); here is what a record 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.engine.parameters import YearParameters
-from pay_calc.domain.engine.pension_assessment import Postponement, Standing, decide
+from pay_calc.domain.engine.pension import NOTHING_BACK, PensionRefund
+from pay_calc.domain.engine.pension_assessment import (
+    OptOutRefund,
+    PeriodContribution,
+    Postponement,
+    Standing,
+    decide,
+    opt_out,
+    opt_out_window,
+)
 from pay_calc.domain.pay_dates import DAY
 
 
@@ -119,3 +129,57 @@ def assessed(
         "active_on": None if found.active_on is None else found.active_on.isoformat(),
         "words": found.words,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class PensionSlip:
+    """What a final payslip took for the pension, if anything, and what it gave back."""
+
+    payday_on: date
+    taken: PeriodContribution | None
+    given_back: PensionRefund
+
+
+def pension_slip(payday_on: date, inputs: Mapping[str, Any], result: Mapping[str, Any]) -> PensionSlip:
+    """The stored inputs and result of a final payslip."""
+    terms, figures = inputs["employee"]["pension"], result["figures"]
+    back = PensionRefund(**inputs["pension_refund"]) if "pension_refund" in inputs else NOTHING_BACK
+    if terms is None:
+        return PensionSlip(payday_on, None, back)
+    sacrificed = figures["sacrifice_pence"] + back.sacrifice_pence
+    deducted = figures["employee_pension_pence"] + back.net_pay_pence + back.ras_pence
+    employer = figures["employer_pension_pence"] + back.sacrifice_pence + back.employer_pence - sacrificed
+    return PensionSlip(payday_on, PeriodContribution(payday_on, terms["basis"], sacrificed or deducted, employer), back)
+
+
+def opt_out_refund(record: PensionRecord, slips: Sequence[PensionSlip]) -> OptOutRefund | None:
+    """All that a recorded opt-out gives back of these final payslips since membership began; None: nobody opted out, or membership or its
+    information is not recorded. Raises EngineError with the reason why a notice gives nothing back."""
+    if record.opted_out_on is None or record.member_since is None or record.information_given_on is None:
+        return None
+    return opt_out(
+        opt_out_window(record.member_since, record.information_given_on),
+        record.opted_out_on,
+        [slip.taken for slip in slips if slip.taken is not None],
+    )
+
+
+def owed_refund(record: PensionRecord, slips: Sequence[PensionSlip]) -> PensionRefund | None:
+    """What of an opt-out's refund no final payslip has given back; None: nothing."""
+    try:
+        if opt_out_refund(record, slips) is None:
+            return None
+    except EngineError:
+        return None
+    taken = dict.fromkeys(("net_pay", "ras", "salary_sacrifice", "employer"), 0)
+    for slip in slips:
+        if slip.taken is not None:
+            taken[slip.taken.relief] += slip.taken.deducted_pence
+            taken["employer"] += slip.taken.employer_pence
+    owed = PensionRefund(
+        taken["net_pay"] - sum(slip.given_back.net_pay_pence for slip in slips),
+        taken["ras"] - sum(slip.given_back.ras_pence for slip in slips),
+        taken["salary_sacrifice"] - sum(slip.given_back.sacrifice_pence for slip in slips),
+        taken["employer"] - sum(slip.given_back.employer_pence for slip in slips),
+    )
+    return None if owed == NOTHING_BACK else owed

@@ -33,6 +33,7 @@ from pay_calc.domain.engine.payslip import (
     calculate_payslip,
     pay_lines_of,
 )
+from pay_calc.domain.engine.pension import NOTHING_BACK, PensionRefund
 from pay_calc.domain.engine.trace import Node, Trace
 from pay_calc.domain.holiday_pay import HolidayPay, holiday_of
 from pay_calc.domain.late_weeks import LateWeek, late_week_of, parts_as_json
@@ -252,6 +253,10 @@ class SlipInput:
     """Of a CIS slip."""
     holiday: tuple[HolidayPay, ...] = ()
     leave: leave.Standing | None = None
+    pension_refund: PensionRefund | None = None
+    """What an opt-out gives back with this payslip."""
+    nil_week_applied_on: date | None = None
+    """Of a week without pay: the day on which the worker applied for the tax that it gives back."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -270,6 +275,8 @@ class SlipInput:
             **({"subcontractor": self.subcontractor.as_json()} if self.subcontractor is not None else {}),
             **({"holiday": [each.as_json() for each in self.holiday]} if self.holiday else {}),
             **({"leave": self.leave.as_json()} if self.leave is not None else {}),
+            **({"pension_refund": asdict(self.pension_refund)} if self.pension_refund is not None else {}),
+            **({"nil_week_applied_on": str(self.nil_week_applied_on)} if self.nil_week_applied_on is not None else {}),
         }
 
 
@@ -291,6 +298,8 @@ def input_of(raw: Mapping[str, Any]) -> SlipInput:
         subcontractor=subcontractor_of(raw["subcontractor"]) if "subcontractor" in raw else None,
         holiday=tuple(holiday_of(each) for each in raw.get("holiday", ())),
         leave=leave.standing_of(raw["leave"]) if "leave" in raw else None,
+        pension_refund=PensionRefund(**raw["pension_refund"]) if "pension_refund" in raw else None,
+        nil_week_applied_on=date.fromisoformat(raw["nil_week_applied_on"]) if "nil_week_applied_on" in raw else None,
     )
 
 
@@ -453,23 +462,18 @@ def _paye(
             week.as_period(tuple(i for i, each in enumerate(inp.charges) if week.period_to == each.week_ending + DAY))
             for week in inp.late
         ),
+        pension_refund=inp.pension_refund or NOTHING_BACK,
     )
     result, recovered = _with_recovery(given, inp, trace)
     figures = {name: getattr(result, name) for name in FIGURES}
     figures["other_deductions_pence"] += result.attachments_pence
     if employee.benefits is not None:
         figures[BENEFITS] = given.payrolled_benefits_pence
-    if result.gross_pence == 0:
+    taxed = _is_taxed(result, inp)
+    if not taxed:
+        figures = _untaxed(employee, result, given.pension_refund)
         if trace is not None:
-            _expenses_alone(trace, result.expenses_pence)
-        # PAYE Regulations 2003 reg. 63: no refund for an unpaid week without the worker's application.
-        figures = dict.fromkeys(FIGURES, 0) | {
-            "expenses_pence": result.expenses_pence,
-            "net_pence": result.expenses_pence,
-            "cost_pence": result.expenses_pence,
-            "pay_to_date_pence": employee.pay_to_date_pence,
-            "tax_to_date_pence": employee.tax_to_date_pence,
-        }
+            _explain_untaxed(trace, figures["net_pence"])
     bands = (result.bands.at_lel_pence, result.bands.lel_to_pt_pence, result.bands.pt_to_uel_pence)
     work_lines = [line for line in result.pay_lines if line.sources[0] < len(inp.charges)]
     shown, shares = _shares(inp.charges, work_lines)
@@ -487,7 +491,7 @@ def _paye(
         tax_period=result.tax_period,
         tax_basis=result.tax_basis,
         ni_letter=result.ni_letter,
-        bands=bands if result.gross_pence else (0, 0, 0),
+        bands=bands if taxed else (0, 0, 0),
         nmw=result.nmw.status,
         nmw_shortfall_pence=result.nmw.shortfall_pence,
         nmw_reason=result.nmw.reason,
@@ -497,11 +501,30 @@ def _paye(
         parameter_version=result.parameter_version,
         attachments=_attached(inp, result) if result.gross_pence else (),
         deductions=recovered,
-        nic_parts=tuple(parts_as_json(result.nic_parts)) if result.gross_pence else (),
+        nic_parts=tuple(parts_as_json(result.nic_parts)) if taxed else (),
         late=tuple(asdict(each) for each in result.late) if result.gross_pence else (),
         pension_assessment=_assessed(inp, employee, result, parameters),
         leave=None if off is None else off.as_json(),
     )
+
+
+def _is_taxed(result: PayslipResult, inp: SlipInput) -> bool:
+    """Whether tax is worked out. PAYE Regulations 2003 reg. 63: no refund for an unpaid week without the worker's application."""
+    given_back = 0 if inp.pension_refund is None else inp.pension_refund.taxable_pence
+    return bool(result.gross_pence or given_back or inp.nil_week_applied_on is not None)
+
+
+def _untaxed(employee: Employee, result: PayslipResult, refund: PensionRefund) -> dict[str, int]:
+    """The figures of a week that pays expenses alone, or gives back contributions that were taken after tax."""
+    return dict.fromkeys(FIGURES, 0) | {
+        "expenses_pence": result.expenses_pence,
+        "employee_pension_pence": -refund.ras_pence,
+        "employer_pension_pence": -refund.employer_pence,
+        "net_pence": result.expenses_pence + refund.ras_pence,
+        "cost_pence": result.expenses_pence - refund.employer_pence,
+        "pay_to_date_pence": employee.pay_to_date_pence,
+        "tax_to_date_pence": employee.tax_to_date_pence,
+    }
 
 
 def _assessed(
@@ -578,16 +601,20 @@ def _attached(inp: SlipInput, result: PayslipResult) -> tuple[Mapping[str, Any],
     )
 
 
-def _expenses_alone(trace: Trace, expenses_pence: int) -> None:
+_UNTAXED = ("pay.line", "pay.fixed", "holiday.rolled_up", "pension.refund")
+
+
+def _explain_untaxed(trace: Trace, net_pence: int) -> None:
     """Make the finished trace say what a week without pay says: its lines, and no tax."""
     whole = trace.root
-    lines = tuple(node for node in whole.children if node.rule_id in ("pay.line", "pay.fixed", "holiday.rolled_up"))
+    lines = tuple(node for node in whole.children if node.rule_id in _UNTAXED)
+    returned = [node for node in trace.aside if node.rule_id == "pension.employer.returned"]
     trace.nodes.clear()
-    trace.aside.clear()
+    trace.aside[:] = returned
     trace.push(
         replace(
             whole,
-            result=expenses_pence,
+            result=net_pence,
             formula="no pay this week: no tax is worked out or given back without the worker's application",
             children=lines,
             signs=(1,) * len(lines),

@@ -13,11 +13,12 @@ from uuid import UUID
 from pay_calc.domain.decide import AWAITING, Agency, Closing, PaidCharge, ToDate, Version, Worker, paid_slips_of
 from pay_calc.domain.late_weeks import charged_of
 from pay_calc.domain.pay_dates import period_to_of
+from pay_calc.domain.pension_records import owed_refund
 from pay_calc.domain.profile_terms import Benefit, Provided
 from pay_calc.domain.profiles import Directorship, Profile
 from pay_calc.domain.slips import Charge, charge_of
 from pay_calc.domain.subcontractors import Subcontractor
-from pay_calc.store import leave, pension_records, standing, statutory
+from pay_calc.store import leave, nil_weeks, pension_records, standing, statutory
 from paybill_common.db import Tx
 from paybill_common.money import to_pence
 from paybill_contracts.invoicing import SelfBillIssued
@@ -316,6 +317,7 @@ async def load(tx: Tx, keys: Sequence[Key]) -> Facts:
     for key, (employed_from, record) in (await pension_records.of_workers(tx, list(keys))).items():
         if key in workers:
             workers[key].employed_from, workers[key].pension_record = employed_from, record
+    await _load_given_back(tx, keys, workers)
     for key, orders in (await standing.orders_of(tx, keys)).items():
         if key in workers:
             workers[key].orders = tuple(orders)
@@ -553,6 +555,21 @@ async def _load_history(tx: Tx, workers: dict[Key, Worker], agencies: dict[UUID,
             worker.charged += charged_of(row.payday_on, row.period_to, inputs, result)
 
 
+async def _load_given_back(tx: Tx, keys: Sequence[Key], workers: dict[Key, Worker]) -> None:
+    """What is owed without hours: refunds of opt-outs, and applications for weeks without pay."""
+    records = {
+        key: worker.pension_record
+        for key, worker in workers.items()
+        if worker.pension_record is not None and worker.pension_record.opted_out_on is not None
+    }
+    since = {key: record.member_since for key, record in records.items() if record.member_since is not None}
+    for key, taken in (await pension_records.slips_since(tx, since)).items():
+        workers[key].pension_refund = owed_refund(records[key], taken)
+    for key, weeks in (await nil_weeks.of_workers(tx, keys)).items():
+        if key in workers:
+            workers[key].nil_weeks = weeks
+
+
 def _pays_late(worker: Worker, agency: Agency) -> bool:
     if agency.late_pay != "usual_payday":
         return False
@@ -563,8 +580,8 @@ def _pays_late(worker: Worker, agency: Agency) -> bool:
 async def open_workers(
     tx: Tx, *, agency_id: UUID, payees: Sequence[UUID] | None = None, workers: Sequence[UUID] | None = None
 ) -> list[Key]:
-    """Workers of an agency with a version, statutory or holiday pay that is not settled; only those paid through `payees`, or among
-    `workers`, when given."""
+    """Workers of an agency with a version, statutory or holiday pay that is not settled, or a draft that gives back without hours; only
+    those paid through `payees`, or among `workers`, when given."""
     found = await tx.execute(
         """
         SELECT DISTINCT worker_id FROM timesheet_version
@@ -573,7 +590,9 @@ async def open_workers(
           AND (CAST(:workers AS uuid[]) IS NULL OR worker_id = ANY(CAST(:workers AS uuid[])))
         UNION
         SELECT worker_id FROM (SELECT worker_id, agency_id, state FROM statutory_week
-                               UNION ALL SELECT worker_id, agency_id, state FROM holiday_week) AS w
+                               UNION ALL SELECT worker_id, agency_id, state FROM holiday_week
+                               UNION ALL SELECT worker_id, agency_id, 'open' FROM payslip
+                                         WHERE state = 'draft' AND charges = 0 AND result IS NOT NULL) AS w
         WHERE agency_id = :agency AND state = 'open' AND CAST(:payees AS uuid[]) IS NULL
           AND (CAST(:workers AS uuid[]) IS NULL OR worker_id = ANY(CAST(:workers AS uuid[])))
         ORDER BY worker_id

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-from pay_calc.domain.pension_records import PensionRecord
+from pay_calc.domain.pension_records import PensionRecord, PensionSlip, pension_slip
 from paybill_common.db import Tx
 
 FIELDS = (
@@ -78,6 +79,34 @@ async def of_workers(tx: Tx, keys: list[Key]) -> dict[Key, tuple[date | None, Pe
 
 def record_of(row: Any) -> PensionRecord:
     return PensionRecord(**{name: getattr(row, name) for name in FIELDS})
+
+
+async def slips_since(tx: Tx, since: Mapping[Key, date]) -> dict[Key, list[PensionSlip]]:
+    """What the final PAYE payslips of these workers took and gave back for the pension, in periods that reach the worker's day or later,
+    oldest first."""
+    if not since:
+        return {}
+    found = await tx.execute(
+        """
+        SELECT p.agency_id, p.worker_id, p.payday_on, p.inputs, p.result
+        FROM unnest(CAST(:agencies AS uuid[]), CAST(:workers AS uuid[]), CAST(:days AS date[])) AS k(a, w, day)
+        JOIN payslip p ON p.agency_id = a AND p.worker_id = w AND p.period_to > day
+        WHERE p.state = 'finalised' AND p.pay_basis = 'paye'
+        ORDER BY p.agency_id, p.worker_id, p.period_to
+        """,
+        agencies=[agency for agency, _ in since],
+        workers=[worker for _, worker in since],
+        days=list(since.values()),
+    )
+    slips: dict[Key, list[PensionSlip]] = {}
+    for row in found:
+        slip = pension_slip(row.payday_on, _json(row.inputs), _json(row.result))
+        slips.setdefault((row.agency_id, row.worker_id), []).append(slip)
+    return slips
+
+
+def _json(raw: Any) -> Any:
+    return json.loads(raw) if isinstance(raw, str) else raw
 
 
 async def to_look_at(tx: Tx, *, agency_id: UUID, period_to: date, most: int) -> list[Any]:

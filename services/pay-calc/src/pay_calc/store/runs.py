@@ -132,7 +132,9 @@ async def open_run(
         SELECT CAST(:agency AS uuid), CAST(:id AS uuid), worker_id
         FROM (SELECT worker_id FROM timesheet_version WHERE agency_id = :agency AND state = 'open' AND week_ending < :period
               UNION SELECT worker_id FROM statutory_week WHERE agency_id = :agency AND state = 'open' AND week_ending < :period
-              UNION SELECT worker_id FROM holiday_week WHERE agency_id = :agency AND state = 'open' AND week_ending < :period) AS w
+              UNION SELECT worker_id FROM holiday_week WHERE agency_id = :agency AND state = 'open' AND week_ending < :period
+              UNION SELECT worker_id FROM payslip WHERE agency_id = :agency AND state = 'draft' AND charges = 0
+                    AND result IS NOT NULL AND period_to <= :period) AS w
         """,
         agency=agency_id,
         id=pay_run_id,

@@ -323,21 +323,6 @@ async def one(tx: Tx, *, agency_id: UUID, payslip_id: UUID) -> Any | None:
     return found.first()
 
 
-async def paid_since(tx: Tx, *, agency_id: UUID, worker_id: UUID, first: date) -> list[Any]:
-    """A worker's final PAYE payslips of periods that reach this day or later, oldest first."""
-    found = await tx.execute(
-        """
-        SELECT payday_on, inputs, result FROM payslip
-        WHERE agency_id = :agency AND worker_id = :worker AND state = 'finalised' AND pay_basis = 'paye' AND period_to > :first
-        ORDER BY period_to
-        """,
-        agency=agency_id,
-        worker=worker_id,
-        first=first,
-    )
-    return list(found.all())
-
-
 async def payslips_before(tx: Tx, *, agency_id: UUID, payslips: Sequence[UUID]) -> dict[UUID, Any]:
     """For each of these PAYE payslips the row of its worker's last one of an earlier period; for a final one, as things stood when it
     became final, so that it always reads alike."""

@@ -197,6 +197,23 @@ pension_record = Table(
     comment="What persons recorded of a worker's workplace pension. The terms of contributions are on the pay profile.",
 )
 
+nil_week = Table(
+    "nil_week",
+    metadata,
+    Column("agency_id", Uuid, nullable=False),
+    Column("worker_id", Uuid, nullable=False),
+    Column("week_ending", Date, nullable=False),
+    Column("applied_on", Date, nullable=False),
+    Column("document_ref", Text),
+    Column("withdrawn", Boolean, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("updated_by", Text, nullable=False),
+    PrimaryKeyConstraint("agency_id", "worker_id", "week_ending"),
+    CheckConstraint("extract(isodow FROM week_ending) = 7", name="ends_on_sunday"),
+    comment="A worker's application for the tax that a week without pay gives back: no payslip is made for such a week without it.",
+)
+
 attachment_order = Table(
     "attachment_order",
     metadata,
@@ -749,6 +766,7 @@ TENANT_TABLES = (
     "employer_year",
     "pay_calendar",
     "pension_record",
+    "nil_week",
     "attachment_order",
     "attachment_amount",
     "net_deduction",

@@ -241,10 +241,10 @@ def _deductions(figures: dict[str, int], result: dict[str, Any], employee: dict[
     named = (
         ("Income tax", "tax_pence", f"{employee['tax_code']} on {from_pence(figures['taxable_pence'])}"),
         ("National Insurance", "employee_nic_pence", f"letter {result['ni_letter']}"),
-        ("Salary sacrifice", "sacrifice_pence", None),
+        ("Salary sacrifice", "sacrifice_pence", _given_back(figures["sacrifice_pence"])),
         ("Student loan", "student_loan_pence", f"plan {plan}" if plan else None),
         ("Postgraduate loan", "postgrad_loan_pence", None),
-        ("Pension", "employee_pension_pence", None),
+        ("Pension", "employee_pension_pence", _given_back(figures["employee_pension_pence"])),
     )
     printed = [
         Amount(name=name, amount_gbp=from_pence(figures[key]), note=note)
@@ -252,6 +252,10 @@ def _deductions(figures: dict[str, int], result: dict[str, Any], employee: dict[
         if figures[key] or key in ("tax_pence", "employee_nic_pence")
     ]
     return (*printed, *orders)
+
+
+def _given_back(pence: int) -> str | None:
+    return "given back after opting out" if pence < 0 else None
 
 
 def _recovered(taken: dict[str, Any]) -> Amount:
@@ -278,7 +282,7 @@ def _employer_costs(figures: dict[str, int]) -> tuple[Amount, ...]:
         ("Pension", "employer_pension_pence"),
         ("Apprenticeship levy", "levy_pence"),
     )
-    return tuple(Amount(name=name, amount_gbp=from_pence(figures[key])) for name, key in named if figures[key])
+    return tuple(Amount(name=name, amount_gbp=from_pence(figures[key])) for name, key in named if figures[key] > 0)
 
 
 def _benefits(figures: dict[str, int], employee: dict[str, Any]) -> tuple[Amount, ...]:

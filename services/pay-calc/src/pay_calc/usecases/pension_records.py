@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 from pay_calc.domain.engine.errors import EngineError
-from pay_calc.domain.engine.pension_assessment import OptOutRefund, PeriodContribution, opt_out, opt_out_window
-from pay_calc.domain.pension_records import PensionRecord
-from pay_calc.store import facts, pension_records, slips
+from pay_calc.domain.engine.pension_assessment import OptOutRefund
+from pay_calc.domain.pension_records import PensionRecord, opt_out_refund
+from pay_calc.store import facts, pension_records
 from pay_calc.usecases.recalculate import recalculate
-from pay_calc.usecases.replay import load_json
 from paybill_common.db import Tx
 
 
@@ -23,33 +24,30 @@ async def store_record(tx: Tx, *, agency_id: UUID, worker_id: UUID, values: Mapp
     await recalculate(tx, keys=[(agency_id, worker_id)])
 
 
-async def refund(
-    tx: Tx, *, agency_id: UUID, worker_id: UUID, record: PensionRecord
-) -> OptOutRefund | EngineError | None:
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """An opt-out's refund, and what of it final payslips have given back."""
+
+    due: OptOutRefund
+    given_back_pence: int
+    given_back_on: date | None
+    """The last payday that did."""
+
+
+async def refund(tx: Tx, *, agency_id: UUID, worker_id: UUID, record: PensionRecord) -> Refund | EngineError | None:
     """What a recorded opt-out gives back of final payslips since membership began; the error that says why it gives nothing; None: nobody
     opted out, or membership and its information are not recorded."""
-    if record.opted_out_on is None or record.member_since is None or record.information_given_on is None:
+    if record.opted_out_on is None or record.member_since is None:
         return None
-    rows = await slips.paid_since(tx, agency_id=agency_id, worker_id=worker_id, first=record.member_since)
+    found = await pension_records.slips_since(tx, {(agency_id, worker_id): record.member_since})
+    taken = found.get((agency_id, worker_id), [])
     try:
-        return opt_out(
-            opt_out_window(record.member_since, record.information_given_on),
-            record.opted_out_on,
-            [contribution for row in rows if (contribution := _contribution(row)) is not None],
-        )
+        due = opt_out_refund(record, taken)
     except EngineError as error:
         return error
-
-
-def _contribution(row: Any) -> PeriodContribution | None:
-    inputs, figures = load_json(row.inputs), load_json(row.result)["figures"]
-    terms = inputs["employee"]["pension"]
-    if terms is None:
-        return None
-    sacrificed = figures["sacrifice_pence"]
-    return PeriodContribution(
-        row.payday_on,
-        terms["basis"],
-        sacrificed or figures["employee_pension_pence"],
-        figures["employer_pension_pence"] - sacrificed,
+    back = [slip for slip in taken if slip.given_back.worker_pence]
+    return (
+        None
+        if due is None
+        else Refund(due, sum(slip.given_back.worker_pence for slip in back), back[-1].payday_on if back else None)
     )

@@ -75,7 +75,7 @@ async def decide_now(tx: Tx, *, keys: Sequence[Key]) -> list[tuple[UUID, Slip]]:
 
 
 def _decided(worker: Worker, agency: Agency) -> list[tuple[UUID, Slip]]:
-    if not worker.versions and not worker.statutory:
+    if not (worker.versions or worker.statutory or worker.pension_refund is not None or worker.nil_weeks):
         return []
     return [
         (

@@ -32,6 +32,7 @@ from pay_calc.domain.engine.calendar import require_period, tax_period
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.engine.minimum_wage import Accommodation, MinimumWageOutcome
 from pay_calc.domain.engine.parameters import Frequency, MinimumWageBook, YearParameters
+from pay_calc.domain.engine.pension import NOTHING_BACK, PensionRefund
 from pay_calc.domain.engine.periods import (
     NOTHING_CHARGED,
     EarningsPeriodToDate,
@@ -155,6 +156,8 @@ class PayslipInput:
     """Pay that was due before State Pension age and comes late still bears employee National Insurance."""
     late: tuple[LatePeriod, ...] = ()
     """Earlier paydays on which part of the pay lines was owed."""
+    pension_refund: PensionRefund = NOTHING_BACK
+    """Contributions given back with this payslip: each is the contribution taken, the other way round."""
 
 
 BASIC_PAY = frozenset({"basic", "holiday_taken"})
@@ -416,7 +419,8 @@ def calculate_payslip(inp: PayslipInput, trace: Trace | None = None) -> PayslipR
             f"The salary sacrifice of {rounded_text(sacrifice)} is more than the pay.",
             "pension.amount",
         )
-    niable = gross - sacrifice
+    refund = inp.pension_refund
+    niable = gross - sacrifice + refund.sacrifice_pence
     late: tuple[late_pay.LatePay, ...] = ()
     own, own_basic = niable, basic_pay
     if inp.late:
@@ -467,6 +471,14 @@ def calculate_payslip(inp: PayslipInput, trace: Trace | None = None) -> PayslipR
                 net_nodes.append(trace.given("pay.sacrifice", "Salary sacrifice", sacrifice, "pence", "agreed amount"))
                 net_signs.append(-1)
 
+    if refund.worker_pence or refund.employer_pence:
+        employee_pension -= refund.net_pay_pence + refund.ras_pence
+        employer_pension -= refund.sacrifice_pence + refund.employer_pence
+        net_pay_pension -= refund.net_pay_pence
+        if trace is not None:
+            net_nodes.append(_refund_node(trace, refund))
+            net_signs.append(1)
+            trace.aside.append(_returned_node(trace, refund))
     if net_pay_pension > niable:
         raise EngineError(
             "pension_exceeds_pay",
@@ -534,7 +546,8 @@ def calculate_payslip(inp: PayslipInput, trace: Trace | None = None) -> PayslipR
 
     levy = rounding.levy_half_up_penny(niable * parameters.levy_bp, 10000) if inp.apprenticeship_levy else 0
     taken = employee_pension + tax.tax_pence + employee_nic + student + postgrad + attached + other
-    net = gross - sacrifice - taken + expenses
+    sacrificed = sacrifice - refund.sacrifice_pence
+    net = gross - sacrificed - taken + expenses
     outcome = _NMW_NOT_ASKED
     if inp.minimum_wage is not None:
         outcome = minimum_wage.outcome_of_period(
@@ -566,7 +579,7 @@ def calculate_payslip(inp: PayslipInput, trace: Trace | None = None) -> PayslipR
         gross,
         holiday_pay,
         expenses,
-        sacrifice,
+        sacrificed,
         taxable,
         niable,
         tax.tax_pence,
@@ -580,7 +593,7 @@ def calculate_payslip(inp: PayslipInput, trace: Trace | None = None) -> PayslipR
         other,
         levy,
         net,
-        gross - sacrifice + employer_nic + employer_pension + levy + expenses,
+        gross - sacrificed + employer_nic + employer_pension + levy + expenses,
         inp.pay_to_date_pence + taxable,
         inp.tax_to_date_pence + tax.tax_pence,
         parameters.tax_year,
@@ -606,6 +619,36 @@ def calculate_payslip(inp: PayslipInput, trace: Trace | None = None) -> PayslipR
 
 
 _NMW_NOT_ASKED = MinimumWageOutcome("not_tested", 0, None, 0, "no minimum wage rates were given to test against")
+
+
+def _refund_node(trace: Trace, refund: PensionRefund) -> Node:
+    parts = (
+        ("net_pay", "Taken before tax", refund.net_pay_pence, "taxed now, as it was not when it was taken"),
+        ("ras", "Taken from net pay", refund.ras_pence, "relief at source: it was taxed when it was taken"),
+        ("sacrifice", "Pay given up", refund.sacrifice_pence, "salary sacrifice: it is pay now"),
+    )
+    children = tuple(
+        trace.given(f"pension.refund.{name}", label, pence, "pence", words)
+        for name, label, pence, words in parts
+        if pence
+    )
+    return Node("pension.refund", "Pension contributions given back", "sum", refund.worker_pence, "pence",
+                "all that was taken since enrolment", (), children, (1,) * len(children))  # fmt: skip
+
+
+def _returned_node(trace: Trace, refund: PensionRefund) -> Node:
+    parts = (
+        ("employer", "The employer's own contributions", refund.employer_pence),
+        ("sacrifice", "Pay given up", refund.sacrifice_pence),
+    )
+    children = tuple(
+        trace.given(f"pension.returned.{name}", label, pence, "pence", "since enrolment")
+        for name, label, pence in parts
+        if pence
+    )
+    returned = refund.employer_pence + refund.sacrifice_pence
+    return Node("pension.employer.returned", "Pension contributions that the scheme returns", "sum", -returned, "pence",
+                "what the employer paid since enrolment", (), children, (-1,) * len(children))  # fmt: skip
 
 
 def rounded_text(pence: int) -> str:

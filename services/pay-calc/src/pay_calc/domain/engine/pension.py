@@ -27,6 +27,29 @@ class PensionResult:
     above_trigger: bool
 
 
+@dataclass(frozen=True, slots=True)
+class PensionRefund:
+    """Contributions that an opt-out gives back, pence, none negative, by the relief they were taken under. What net pay took was never
+    taxed and is taxed now; what was sacrificed is pay now; what left net pay under relief at source comes back as it went.
+    `employer_pence`: the employer's own, beyond what was sacrificed. Source: SI 2010/772 reg. 11."""
+
+    net_pay_pence: int = 0
+    ras_pence: int = 0
+    sacrifice_pence: int = 0
+    employer_pence: int = 0
+
+    @property
+    def worker_pence(self) -> int:
+        return self.net_pay_pence + self.ras_pence + self.sacrifice_pence
+
+    @property
+    def taxable_pence(self) -> int:
+        return self.net_pay_pence + self.sacrifice_pence
+
+
+NOTHING_BACK = PensionRefund()
+
+
 def qualifying_earnings(parameters: YearParameters, frequency: Frequency, pay_pence: int) -> int:
     """The part of pay between the lower and upper limit of the pay reference period. Source: Pensions Act 2008 s.13."""
     band = parameters.pension[frequency]
