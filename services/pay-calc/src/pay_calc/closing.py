@@ -10,6 +10,7 @@ import structlog
 
 from pay_calc.store import runs
 from pay_calc.usecases.close_run import close_chunk
+from pay_calc.usecases.connected import work_again
 from paybill_common.clock import Clock
 from paybill_common.db import Database
 from paybill_common.service import Runtime, repeat
@@ -27,6 +28,8 @@ async def drive(
         async with database.transaction(now=clock.now()) as tx:
             closed = await close_chunk(tx, agency_id=agency_id, pay_run_id=pay_run_id)
         if closed:
+            async with database.transaction(now=clock.now()) as tx:
+                await work_again(tx, agency_id=agency_id, pay_run_id=pay_run_id)
             return True
         if seconds_max is not None and time.monotonic() - started > seconds_max:
             return False

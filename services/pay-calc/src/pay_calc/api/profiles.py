@@ -17,12 +17,13 @@ from pay_calc.domain.engine.nic import LETTER_AFTER
 from pay_calc.domain.engine.tax_code import parse_tax_code
 from pay_calc.domain.profiles import account_number_of, ni_number_of, sort_code_of
 from pay_calc.domain.subcontractors import utr_of, verification_number_of
-from pay_calc.store import facts, people
+from pay_calc.store import connected, facts, people
 from pay_calc.usecases import profiles as usecase
+from pay_calc.usecases.connected import name_connected
 from pay_calc.usecases.replay import load_json
 from paybill_common.auth import Principal
 from paybill_common.http.paging import Cursor, Limit, Page, encode_cursor
-from paybill_common.http.problems import ERROR_RESPONSES, conflict, not_found
+from paybill_common.http.problems import ERROR_RESPONSES, conflict, invalid, not_found
 from paybill_common.http.route import TxDep, TxRoute, require
 from paybill_common.money import from_pence, to_pence
 
@@ -386,6 +387,21 @@ class EmployerOut(EmployerIn):
     updated_at: datetime
 
 
+class ConnectedIn(BaseModel):
+    """Agencies that carry on business in association with this one. A connection counts when both agencies name each other: each consents
+    that the other is told what a person whom both pay earned there. Name none where adding is not reasonably practicable."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    agencies: Annotated[list[UUID], Field(max_length=50)]
+
+
+class ConnectedOut(BaseModel):
+    agency_id: UUID
+    recorded_at: datetime
+    recorded_by: str
+
+
 class CalendarIn(BaseModel):
     """When weeks are paid. `late_pay` is what the contract says of a week that comes after its run: no default, because the law's
     answer depends on it; without it a late PAYE week is held. with_current_pay: nothing was owed before the timesheet; it is part of this
@@ -520,6 +536,36 @@ async def put_employer(
 async def get_employer(tx: TxDep, agency_id: AgencyId, principal: Principal = require("pay:read")) -> EmployerOut:
     """The agency's details as employer."""
     return await _employer_out(tx, agency_id)
+
+
+@router.put("/employer/connected")
+async def put_connected(
+    tx: TxDep, agency_id: AgencyId, body: ConnectedIn, principal: Principal = require("pay:write")
+) -> list[ConnectedOut]:
+    """Name the agencies that this one is connected with, all of them. From the next pay run on, National Insurance and loans of a person
+    with the same NI number in both are worked out on both pays of a tax week together, by whoever pays last."""
+    if agency_id in body.agencies:
+        raise invalid(
+            "connected_with_itself", "An agency is not connected with itself: name the others.", pointer="/agencies"
+        )
+    await name_connected(tx, agency_id=agency_id, others=body.agencies, by=principal.subject)
+    return await _connected_out(tx, agency_id)
+
+
+@router.get("/employer/connected")
+async def get_connected(
+    tx: TxDep, agency_id: AgencyId, principal: Principal = require("pay:read")
+) -> list[ConnectedOut]:
+    """The agencies that this one names."""
+    return await _connected_out(tx, agency_id)
+
+
+async def _connected_out(tx: TxDep, agency_id: UUID) -> list[ConnectedOut]:
+    rows = await connected.of_agency(tx, agency_id=agency_id)
+    return [
+        ConnectedOut(agency_id=row.other_agency_id, recorded_at=row.recorded_at, recorded_by=row.recorded_by)
+        for row in rows
+    ]
 
 
 @router.put("/pay-calendar")

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from pay_calc.domain.connected import Elsewhere, charged_elsewhere
 from pay_calc.domain.engine.calendar import tax_week
 from pay_calc.domain.engine.directors import weeks_from_appointment
 from pay_calc.domain.engine.errors import EngineError
@@ -170,6 +171,8 @@ class Worker:
     """What an opt-out gives back that no finalised payslip has given back."""
     nil_weeks: Mapping[date, date] = field(default_factory=dict)
     """Weeks (`period_to`) without pay for which the worker applied for a refund of tax, and when."""
+    elsewhere: tuple[Elsewhere, ...] = ()
+    """What connected employers paid the same person."""
 
 
 @dataclass(slots=True)
@@ -496,6 +499,15 @@ def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[da
         leave=None if employee is None else standing(worker.leave, charges, statutory, holiday),
         pension_refund=slip.pension_refund,
         nil_week_applied_on=None if earns else slip.nil_week_applied_on,
+        connected=None
+        if employee is None or slip.pay_basis != "paye"
+        else charged_elsewhere(
+            worker.elsewhere,
+            slip.payday_on,
+            letter_by_age(employee.ni_letter, employee.birth_on, slip.payday_on),
+            director=employee.director is not None,
+            tax_year_of=tax_year_of,
+        ),
     )
 
 

@@ -72,6 +72,7 @@ COLUMNS = (
     "sncp_to_date",
     "off_payroll_worker",
     "payment_after_leaving",
+    "aggregated_earnings",
     "director_nic_method",
     "director_appointment_week",
 )
@@ -253,6 +254,7 @@ def row(
         ),
         "off_payroll_worker": "Y" if deemed else "",
         "payment_after_leaving": "Y" if employee.get("after_leaving") else "",
+        "aggregated_earnings": "Y" if "connected" in inputs else "",
         **_director_cells(employee.get("director")),
         **{
             f"{kind.lower()}_to_date": pounds(family_pay_to_date[kind]) if kind in family_pay_to_date else ""

@@ -34,6 +34,7 @@ from pay_calc.domain.engine.payslip import (
     pay_lines_of,
 )
 from pay_calc.domain.engine.pension import NOTHING_BACK, PensionRefund
+from pay_calc.domain.engine.periods import NOTHING_CHARGED, EarningsPeriodToDate
 from pay_calc.domain.engine.trace import Node, Trace
 from pay_calc.domain.holiday_pay import HolidayPay, holiday_of
 from pay_calc.domain.late_weeks import LateWeek, late_week_of, parts_as_json
@@ -257,6 +258,8 @@ class SlipInput:
     """What an opt-out gives back with this payslip."""
     nil_week_applied_on: date | None = None
     """Of a week without pay: the day on which the worker applied for the tax that it gives back."""
+    connected: EarningsPeriodToDate | None = None
+    """What connected employers charged in the same earnings period."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -277,6 +280,7 @@ class SlipInput:
             **({"leave": self.leave.as_json()} if self.leave is not None else {}),
             **({"pension_refund": asdict(self.pension_refund)} if self.pension_refund is not None else {}),
             **({"nil_week_applied_on": str(self.nil_week_applied_on)} if self.nil_week_applied_on is not None else {}),
+            **({"connected": asdict(self.connected)} if self.connected is not None else {}),
         }
 
 
@@ -300,6 +304,7 @@ def input_of(raw: Mapping[str, Any]) -> SlipInput:
         leave=leave.standing_of(raw["leave"]) if "leave" in raw else None,
         pension_refund=PensionRefund(**raw["pension_refund"]) if "pension_refund" in raw else None,
         nil_week_applied_on=date.fromisoformat(raw["nil_week_applied_on"]) if "nil_week_applied_on" in raw else None,
+        connected=EarningsPeriodToDate(**raw["connected"]) if "connected" in raw else None,
     )
 
 
@@ -463,6 +468,7 @@ def _paye(
             for week in inp.late
         ),
         pension_refund=inp.pension_refund or NOTHING_BACK,
+        earnings_period=inp.connected or NOTHING_CHARGED,
     )
     result, recovered = _with_recovery(given, inp, trace)
     figures = {name: getattr(result, name) for name in FIGURES}

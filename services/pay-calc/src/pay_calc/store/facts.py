@@ -18,7 +18,7 @@ from pay_calc.domain.profile_terms import Benefit, Provided
 from pay_calc.domain.profiles import Directorship, Profile
 from pay_calc.domain.slips import Charge, charge_of
 from pay_calc.domain.subcontractors import Subcontractor
-from pay_calc.store import leave, nil_weeks, pension_records, standing, statutory
+from pay_calc.store import connected, leave, nil_weeks, pension_records, standing, statutory
 from paybill_common.db import Tx
 from paybill_common.money import to_pence
 from paybill_contracts.invoicing import SelfBillIssued
@@ -317,7 +317,7 @@ async def load(tx: Tx, keys: Sequence[Key]) -> Facts:
     for key, (employed_from, record) in (await pension_records.of_workers(tx, list(keys))).items():
         if key in workers:
             workers[key].employed_from, workers[key].pension_record = employed_from, record
-    await _load_given_back(tx, keys, workers)
+    await _load_beside_hours(tx, keys, workers)
     for key, orders in (await standing.orders_of(tx, keys)).items():
         if key in workers:
             workers[key].orders = tuple(orders)
@@ -555,8 +555,8 @@ async def _load_history(tx: Tx, workers: dict[Key, Worker], agencies: dict[UUID,
             worker.charged += charged_of(row.payday_on, row.period_to, inputs, result)
 
 
-async def _load_given_back(tx: Tx, keys: Sequence[Key], workers: dict[Key, Worker]) -> None:
-    """What is owed without hours: refunds of opt-outs, and applications for weeks without pay."""
+async def _load_beside_hours(tx: Tx, keys: Sequence[Key], workers: dict[Key, Worker]) -> None:
+    """Refunds of opt-outs, applications for weeks without pay, and what connected employers paid."""
     records = {
         key: worker.pension_record
         for key, worker in workers.items()
@@ -565,6 +565,9 @@ async def _load_given_back(tx: Tx, keys: Sequence[Key], workers: dict[Key, Worke
     since = {key: record.member_since for key, record in records.items() if record.member_since is not None}
     for key, taken in (await pension_records.slips_since(tx, since)).items():
         workers[key].pension_refund = owed_refund(records[key], taken)
+    for key, elsewhere in (await connected.told(tx, keys)).items():
+        if key in workers:
+            workers[key].elsewhere = tuple(elsewhere)
     for key, weeks in (await nil_weeks.of_workers(tx, keys)).items():
         if key in workers:
             workers[key].nil_weeks = weeks

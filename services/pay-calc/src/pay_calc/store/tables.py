@@ -214,6 +214,36 @@ nil_week = Table(
     comment="A worker's application for the tax that a week without pay gives back: no payslip is made for such a week without it.",
 )
 
+connected_employer = Table(
+    "connected_employer",
+    metadata,
+    Column("agency_id", Uuid, nullable=False),
+    Column("other_agency_id", Uuid, nullable=False),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    Column("recorded_by", Text, nullable=False),
+    PrimaryKeyConstraint("agency_id", "other_agency_id"),
+    CheckConstraint("agency_id <> other_agency_id", name="another_agency"),
+    comment="Agencies that carry on business in association; it counts when both name each other.",
+)
+
+connected_earnings = Table(
+    "connected_earnings",
+    metadata,
+    Column("agency_id", Uuid, nullable=False),
+    Column("worker_id", Uuid, nullable=False),
+    Column("payslip_id", Uuid, nullable=False),
+    Column("payday_on", Date, nullable=False),
+    Column("ni_letter", Text, nullable=False),
+    Column("director", Boolean, nullable=False),
+    Column("niable_pence", BigInteger, nullable=False),
+    Column("employee_nic_pence", BigInteger, nullable=False),
+    Column("employer_nic_pence", BigInteger, nullable=False),
+    Column("student_loan_pence", BigInteger, nullable=False),
+    Column("postgrad_loan_pence", BigInteger, nullable=False),
+    PrimaryKeyConstraint("agency_id", "worker_id", "payslip_id"),
+    comment="What a connected agency's final payslip (payslip_id there) charged of the same person: told by its pay run, never changed.",
+)
+
 attachment_order = Table(
     "attachment_order",
     metadata,
@@ -767,6 +797,8 @@ TENANT_TABLES = (
     "pay_calendar",
     "pension_record",
     "nil_week",
+    "connected_employer",
+    "connected_earnings",
     "attachment_order",
     "attachment_amount",
     "net_deduction",

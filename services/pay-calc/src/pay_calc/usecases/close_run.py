@@ -19,8 +19,10 @@ from pay_calc.domain.pay_dates import DAY, banking_day_at_or_before, payday_of, 
 from pay_calc.domain.slips import SlipResult
 from pay_calc.domain.statutory import StatutoryPay
 from pay_calc.rates import parameters_on
+from pay_calc.store import connected as connected_store
 from pay_calc.store import facts, leave, runs, slips, standing, statutory
 from pay_calc.store.facts import Key
+from pay_calc.usecases.connected import earned
 from pay_calc.usecases.recalculate import Drafted, figures_of, recalculate
 from paybill_common.db import Tx
 from paybill_common.ids import derived_id
@@ -130,9 +132,19 @@ async def close_chunk(tx: Tx, *, agency_id: UUID, pay_run_id: UUID, most: int = 
         _tell_closed(tx, await runs.close(tx, agency_id=agency_id, pay_run_id=pay_run_id, now=tx.now))
         return True
     keys = await facts.lock_workers(tx, [(agency_id, worker) for worker in workers])
+    tells = await connected_store.hold_people(tx, keys)
     parked = await facts.parked_keys(tx, consumer=CONSUMER, keys=[str(worker) for _, worker in keys])
     drafted = await recalculate(tx, keys=keys)
     outcomes = await _finalise(tx, run, drafted, parked)
+    if tells:
+        done = {worker_id for worker_id, outcome, *_ in outcomes if outcome == "finalised"}
+        ours = [
+            earned(worker_id, draft)
+            for (_, worker_id), mine in drafted.items()
+            for draft in mine
+            if worker_id in done and draft.slip.period_to == run.period_to
+        ]
+        await connected_store.tell(tx, agency_id=agency_id, rows=[each for each in ours if each is not None])
     await runs.mark_done(tx, agency_id=agency_id, pay_run_id=pay_run_id, outcomes=outcomes)
     rest = await facts.open_workers(tx, agency_id=agency_id, workers=[worker for _, worker in keys])
     if rest:

@@ -205,6 +205,7 @@ def _words(code: str) -> str:
         "missing_payee": "the placement names no umbrella, limited company or subcontractor",
         "sds_missing": "the client's status determination of the placement is not on file",
         "deemed_pay_beside_other_pay": "the worker is paid by this agency in another way in the same week",
+        "connected_earnings_not_alike": "a connected employer paid the same person under another letter, or as a director",
         "cis_not_verified": "HMRC's verification of the subcontractor is not on file, or has lapsed",
         "negative_pay": "corrections exceed the pay of the period",
         "correction_of_last_year": "corrections take back pay of an earlier tax year",

@@ -182,6 +182,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "the client has not said how this work is taxed.", "You need not do anything. If it lasts, ask {ask} for the client's answer.",
     ),
     "deemed_pay_beside_other_pay": _OURS,
+    "connected_earnings_not_alike": _OURS,
     "correction_of_last_year": ("it corrects pay of the last tax year, which we do by hand.", _WE_DO),
     "holiday_pay_held": ("your holiday pay has to be worked out with it.", _WE_DO),
     "no_weeks_to_average": ("we have no paid weeks to work out your holiday pay from.", "Ask {ask} what your contract says."),

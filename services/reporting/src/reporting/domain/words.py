@@ -142,6 +142,10 @@ _REASONS = {
         "Deemed pay and other pay fall into one week",
         "One of them waits for the next period, or work them out together by hand.",
     ),
+    "connected_earnings_not_alike": (
+        "A connected employer paid the same person under another letter, or as a director",
+        "Record one letter with both employers, or name them as connected no more.",
+    ),
     "pay_basis_changed_after_payment": (
         "The pay basis changed after it was paid",
         "Change it back on the placement, then correct by hand.",
