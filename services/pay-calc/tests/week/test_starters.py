@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 
+from pay_calc.domain.engine.starters import P45
 from pay_calc.domain.starting import PaidSoFar, Start, Starter, start_on
 from pay_calc.rates import year_book
 from paybill_common.ids import new_id
@@ -344,6 +345,17 @@ class TestTheTurnOfTheYear:
         paid = PaidSoFar(date(2026, 4, 3), "0T W1", date(2026, 4, 3))
         now = self._start(date(2026, 4, 10), paid, declaration="C")
         assert (now.tax_code, now.reason, now.declaration) == ("0T", STAYS, "C")
+
+    def test_figures_of_a_p45_count_in_its_own_year_alone(self) -> None:
+        p45 = P45(date(2026, 3, 27), "1257L", 2400000, 230000)
+        then = self._start(date(2026, 4, 3), p45=p45)
+        assert (then.previous_tax_year, then.previous_pay_pence, then.previous_tax_pence) == (
+            "2025-26",
+            2400000,
+            230000,
+        )
+        now = self._start(date(2026, 4, 10), PaidSoFar(date(2026, 4, 3), "1257L", date(2026, 4, 3)), p45=p45)
+        assert (now.tax_code, now.previous_tax_year, now.previous_pay_pence) == ("1257L", None, 0)
 
     def test_the_default_plan_is_that_of_the_first_payday(self) -> None:
         loan = {"student_loan": True}

@@ -192,8 +192,6 @@ def _personal(inp: SlipInput, employee: Employee, changes: Changes, taken: set[s
     if changes.pension is not KEEP:
         facts["pension"] = changes.pension
     taken.update(facts)
-    if changes.tax_code is not None:
-        facts["starting"] = None
     if changes.levy_payer is not None:
         taken.add("levy_payer")
         inp = replace(inp, levy_payer=changes.levy_payer)
