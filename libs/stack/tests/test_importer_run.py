@@ -256,6 +256,40 @@ async def test_benefits_accommodation_and_apprenticeships_are_columns_of_a_worke
     assert second["accommodation"] == {"days_a_week": "5", "charge_a_day_gbp": "0", "starts_on": "2026-04-01"}
 
 
+async def test_what_a_starter_brought_is_columns_of_a_workers_file(services: StandIn, tmp_path: Path) -> None:
+    path = tmp_path / "w.csv"
+    path.write_text(
+        "Worker ref,Forename,Surname,Start date,Tax code,NI letter,Student loan,Starter statement,"
+        "P45 leaving date,P45 code,P45 pay,P45 tax\n"
+        "W-1,A,Testcase,30 March 2026,,A,yes,B,20/03/2026,1100L M1,,\n"
+        "W-2,B,Testcase,2026-03-30,,A,2,C,,,,\n"
+        "W-3,C,Testcase,2026-03-30,1257L,A,2,C,,,,\n"
+        "W-4,D,Testcase,,,A,,A,,,,\n"
+        "W-5,E,Testcase,2026-03-30,,A,,A,2026-03-20,,1.00,0.10\n"
+    )
+    outcome = await imported(services, Kind.WORKERS, path)
+    *_, fourth, fifth = receipts(outcome.receipts)
+    assert "started_on is missing" in fourth["reason"]
+    assert "p45_tax_code is missing" in fifth["reason"]
+    first, second, third = services.told("pay-profiles/batch")[0]["profiles"]
+    assert first["starter"] == {
+        "started_on": "2026-03-30",
+        "declaration": "B",
+        "p45": {"left_on": "2026-03-20", "tax_code": "1100L M1"},
+        "student_loan": True,
+    }
+    assert second["starter"] == {
+        "started_on": "2026-03-30",
+        "declaration": "C",
+        "student_loan": True,
+        "student_loan_plan": "2",
+    }
+    assert {"tax_code", "student_loan_plan", "starter_declaration"}.isdisjoint(second)
+    # With HMRC's code the statement is only reported.
+    assert (third["tax_code"], third["starter_declaration"], third["student_loan_plan"]) == ("1257L", "C", "2")
+    assert "starter" not in third
+
+
 async def test_a_part_that_its_owner_refuses_refuses_the_line_alone(services: StandIn, tmp_path: Path) -> None:
     path = tmp_path / "w.csv"
     path.write_text(
@@ -280,6 +314,25 @@ async def test_a_part_that_its_owner_refuses_refuses_the_line_alone(services: St
     assert "pay profile" in second["reason"]
     assert (third["column"], third["value"]) == ("Date of birth", "31/02/1990")
     assert [p["ni_number"] for p in services.told("pay-profiles/batch")[0]["profiles"]] == ["QQ123456A"]
+
+
+async def test_what_is_wrong_with_a_p45_is_said_of_its_own_column(services: StandIn, tmp_path: Path) -> None:
+    path = tmp_path / "w.csv"
+    path.write_text(
+        "Worker ref,Forename,Surname,Start date,NI letter,P45 leaving date,P45 code\n"
+        "W-1,A,Testcase,2026-03-30,A,2026-03-20,1100Q\n"
+    )
+
+    def check(tail: str, body: dict[str, Any]) -> httpx.Response | None:
+        if tail != "pay-profiles/batch":
+            return None
+        error = {"pointer": "#/profiles/0/starter/p45/tax_code", "detail": "not a tax code", "code": "value_error"}
+        return httpx.Response(422, json={"code": "invalid_request", "detail": "x", "errors": [error]})
+
+    services.refuse = check
+    outcome = await imported(services, Kind.WORKERS, path)
+    [only] = receipts(outcome.receipts)
+    assert (only["status"], only["column"], only["value"]) == ("refused", "P45 code", "1100Q")
 
 
 async def test_rate_columns_of_a_placement_become_its_rate_card(services: StandIn, tmp_path: Path) -> None:

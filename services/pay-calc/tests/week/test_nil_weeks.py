@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -57,6 +59,12 @@ async def test_no_payslip_is_made_for_a_week_without_pay_until_the_worker_applie
     assert (figures["employee_nic_gbp"], figures["employer_nic_gbp"], figures["cost_gbp"]) == ("0.00", "0.00", "0.00")
     assert figures["tax_to_date_gbp"] == "23.20"
     assert (await world.send("POST", f"pay-runs/{slip['pay_run_id']}/replay"))["agrees"] is True
+    (row,) = [
+        row
+        for row in csv.DictReader(io.StringIO((await world.get(f"pay-runs/{slip['pay_run_id']}/fps.csv")).text))
+        if row["tax_deducted"].startswith("-")
+    ]
+    assert (row["tax_deducted"], row["tax_to_date"], row["taxable_pay"]) == ("-48.40", "23.20", "0.00")
     (kept,) = await world.get(f"nil-weeks/{worker}")
     assert (kept["payslip_id"], kept["payslip_state"]) == (slip["payslip_id"], "finalised")
     assert (await world.get(f"payslips/{slip['payslip_id']}/pdf")).content.startswith(b"%PDF")

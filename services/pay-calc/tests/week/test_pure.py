@@ -269,7 +269,7 @@ def _decided(worker: Worker, **agency: Any) -> list[Slip]:
         "levy_payer": False,
         "closed": frozenset(),
     }
-    return decide(worker, Agency(**(values | agency)), work, tax_year_of)
+    return decide(worker, Agency(**(values | agency)), work, tax_year_of, year_book())
 
 
 def _worker(*versions: Version, **changes: Any) -> Worker:

@@ -264,8 +264,9 @@ def _blamed(refused: Refused, part: Part, going: Sequence[tuple[_Line, dict[str,
             continue
         index = int(match[1])
         line, record = going[index]
-        name = (match[2] or "").split("/")[0]
-        value = str(record.get(name, ""))[:40] if name else ""
+        where = match[2] or ""
+        name = _STARTER_COLUMNS.get(where, where.split("/")[0])
+        value = str(record.get(name, line.row.values.get(name, "")))[:40] if name else ""
         line.refuse(Fault(f"{part.owner.value}: {detail}", refused.hint, name, value))
         found.add(index)
     return found
@@ -289,6 +290,17 @@ _OUR_NAMES: Mapping[str, tuple[str, ...]] = {
     "client_ref": ("client_ref", "reference"),
     "name": ("name", "surname"),
     "effective_from": ("rates_from",),
+}
+
+
+_STARTER_COLUMNS: Mapping[str, str] = {
+    "starter/started_on": "started_on",
+    "starter/declaration": "starter_declaration",
+    "starter/p45/left_on": "p45_left_on",
+    "starter/p45/tax_code": "p45_tax_code",
+    "starter/p45/pay_to_date_gbp": "p45_pay",
+    "starter/p45/tax_to_date_gbp": "p45_tax",
+    "starter/student_loan_plan": "student_loan_plan",
 }
 
 
@@ -370,6 +382,7 @@ def _says_nothing(values: Mapping[str, str], kind: Kind, *owners: Owner) -> bool
 def _pay_profile(record_id: str, values: Mapping[str, str]) -> dict[str, Any] | None:
     if _says_nothing(values, Kind.WORKERS, Owner.PAY_PROFILE):
         return None
+    starter = _starter(values)
     return _given(
         {
             "worker_id": record_id,
@@ -383,18 +396,54 @@ def _pay_profile(record_id: str, values: Mapping[str, str]) -> dict[str, Any] | 
             "tax_basis": _BASES.get(_lower(values, "tax_basis") or "", _lower(values, "tax_basis")),
             "ni_letter": values.get("ni_letter"),
             "apprentice": yes_or_no(values, "apprentice"),
-            "student_loan_plan": values.get("student_loan_plan"),
-            "postgrad_loan": yes_or_no(values, "postgrad_loan"),
+            "student_loan_plan": None if starter else values.get("student_loan_plan"),
+            "postgrad_loan": None if starter else yes_or_no(values, "postgrad_loan"),
             "pension": _pension(values),
             **_directorship(values),
             "apprenticeship_started_on": iso_date(values, "apprenticeship_started_on"),
             "payrolled_benefits": _benefits(values),
             "accommodation": _accommodation(values),
-            "starter_declaration": values.get("starter_declaration"),
+            "starter_declaration": None if starter else values.get("starter_declaration"),
+            "starter": starter,
             "account_name": values.get("account_name"),
             "sort_code": values.get("sort_code"),
             "account_number": values.get("account_number"),
             "external_id": values["reference"],
+        }
+    )
+
+
+_UNKNOWN_PLANS = frozenset({"yes", "y", "unknown"})
+
+
+def _starter(values: Mapping[str, str]) -> dict[str, Any] | None:
+    """What a starter brought: a P45, or in a line without a tax code the checklist's statement. Its loan plan may be `yes`: the worker has
+    one and does not know which. Raises BadCell."""
+    p45 = "p45_left_on" in values or "p45_tax_code" in values
+    if not p45 and ("tax_code" in values or "starter_declaration" not in values):
+        return None
+    plan = values.get("student_loan_plan")
+    return _given(
+        {
+            "started_on": _from(values, "started_on"),
+            "declaration": values.get("starter_declaration"),
+            "p45": _p45(values) if p45 else None,
+            "student_loan": True if plan is not None else None,
+            "student_loan_plan": None if plan is not None and plan.casefold() in _UNKNOWN_PLANS else plan,
+            "postgrad_loan": yes_or_no(values, "postgrad_loan"),
+        }
+    )
+
+
+def _p45(values: Mapping[str, str]) -> dict[str, Any]:
+    if "p45_tax_code" not in values:
+        raise BadCell(Fault("p45_tax_code is missing", "give the code of the P45", "p45_tax_code", ""))
+    return _given(
+        {
+            "left_on": _from(values, "p45_left_on"),
+            "tax_code": values["p45_tax_code"],
+            "pay_to_date_gbp": values.get("p45_pay"),
+            "tax_to_date_gbp": values.get("p45_tax"),
         }
     )
 

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from pay_calc.api.access import AgencyId, Day, ExternalId, ExternalIdFilter, Line, Money, Name, after_id, plain
 from pay_calc.domain.decide import Worker
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.engine.nic import LETTER_AFTER
+from pay_calc.domain.engine.starters import P45 as P45Facts
 from pay_calc.domain.engine.tax_code import parse_tax_code
 from pay_calc.domain.profiles import account_number_of, ni_number_of, sort_code_of
+from pay_calc.domain.starting import Mistake, Start
+from pay_calc.domain.starting import Starter as StarterFacts
 from pay_calc.domain.subcontractors import utr_of, verification_number_of
 from pay_calc.store import connected, facts, people
 from pay_calc.usecases import profiles as usecase
 from pay_calc.usecases.connected import name_connected
 from pay_calc.usecases.replay import load_json
 from paybill_common.auth import Principal
+from paybill_common.clock import london_date
 from paybill_common.http.paging import Cursor, Limit, Page, encode_cursor
 from paybill_common.http.problems import ERROR_RESPONSES, conflict, invalid, not_found
 from paybill_common.http.route import TxDep, TxRoute, require
@@ -131,8 +136,99 @@ class AccommodationProvided(HeldFor):
     charge_a_day_gbp: Money = Decimal(0)
 
 
+def _tax_code_of(text: str) -> str:
+    """The code itself. ValueError says what is wrong with it."""
+    try:
+        parse_tax_code(text)
+    except EngineError as error:
+        raise ValueError(error.message) from error
+    return text
+
+
+class P45(BaseModel):
+    """Parts 2 and 3 of a P45. Its figures count in the tax year of `left_on`, and on a W1 or M1 code not at all."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    left_on: Day
+    tax_code: TaxCodeText = Field(description="With W1 or M1 where the P45 says so")
+    pay_to_date_gbp: Money | None = Field(None, validate_default=True, description="Needed unless the code is W1 or M1")
+    tax_to_date_gbp: Money | None = Field(None, validate_default=True, description="Needed unless the code is W1 or M1")
+
+    @field_validator("tax_code")
+    @classmethod
+    def _tax_code(cls, value: str) -> str:
+        return _tax_code_of(value)
+
+    @field_validator("pay_to_date_gbp", "tax_to_date_gbp")
+    @classmethod
+    def _figure(cls, value: Decimal | None, info: ValidationInfo) -> Decimal | None:
+        code = info.data.get("tax_code")
+        if value is None and code is not None and not parse_tax_code(code).non_cumulative:
+            raise ValueError(
+                "a P45 says the pay and the tax to date, 0 where it is none; only one on W1 or M1 says none"
+            )
+        return value
+
+
+class Starter(BaseModel):
+    """What a new employee brought in the place of a tax code: the P45, the starter checklist's statement (A first job since 6 April, B only
+    job now, C another job or pension), student and postgraduate loans. With neither P45 nor statement tax is taken on 0T week 1."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    started_on: Day
+    declaration: Literal["A", "B", "C"] | None = None
+    p45: P45 | None = None
+    student_loan: bool = False
+    student_loan_plan: Literal["1", "2", "4", "5"] | None = Field(
+        None, description="Left out while the worker does not know it: the plan with the year's lowest threshold"
+    )
+    postgrad_loan: bool = False
+
+    @field_validator("student_loan_plan")
+    @classmethod
+    def _plan(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and not info.data.get("student_loan", True):
+            raise ValueError("student_loan_plan goes with student_loan: true")
+        return value
+
+    def stored(self) -> dict[str, Any]:
+        p45 = self.p45
+        return StarterFacts(
+            started_on=self.started_on,
+            declaration=self.declaration,
+            p45=None
+            if p45 is None
+            else P45Facts(
+                p45.left_on,
+                p45.tax_code,
+                to_pence(p45.pay_to_date_gbp or Decimal(0)),
+                to_pence(p45.tax_to_date_gbp or Decimal(0)),
+            ),
+            student_loan=self.student_loan,
+            student_loan_plan=self.student_loan_plan,
+            postgrad_loan=self.postgrad_loan,
+        ).as_json()
+
+
+class StartingTax(BaseModel):
+    """What a starter comes to, on a payday of today or of the first day while that lies ahead. `declaration`: what the submission of the
+    first payment reports. The previous employment's figures count in `previous_tax_year`, for tax alone."""
+
+    tax_code: str
+    reason: str
+    declaration: str | None
+    previous_tax_year: str | None
+    previous_pay_gbp: Decimal
+    previous_tax_gbp: Decimal
+    student_loan_plan: str | None
+    postgrad_loan: bool
+
+
 class ProfileIn(Bank):
-    """How one worker is paid and taxed. A whole profile replaces the one before."""
+    """How one worker is paid and taxed. A whole profile replaces the one before. `tax_code` is HMRC's; a new employee without one has
+    `starter`. With both the starter decides until `tax_code_from`, and HMRC's code from that day on."""
 
     external_id: ExternalId | None = None
     given_name: Line | None = None
@@ -141,7 +237,8 @@ class ProfileIn(Bank):
     address: Annotated[list[Line], Field(max_length=5)] = []
     ni_number: Short | None = Field(None, description="Two letters, six digits, A to D")
     birth_on: Annotated[date, Field(ge=date(1900, 1, 1), le=date(2100, 1, 1))] | None = None
-    tax_code: TaxCodeText
+    starter: Starter | None = None
+    tax_code: TaxCodeText | None = Field(None, validate_default=True)
     tax_basis: Literal["cumulative", "week1"] = "cumulative"
     tax_code_from: Day | None = Field(
         None,
@@ -181,11 +278,23 @@ class ProfileIn(Bank):
 
     @field_validator("tax_code")
     @classmethod
-    def _tax_code(cls, value: str) -> str:
-        try:
-            parse_tax_code(value)
-        except EngineError as error:
-            raise ValueError(error.message) from error
+    def _tax_code(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("starter", 0) is None:
+            raise ValueError("give HMRC's tax code, or in starter what a new employee brought; no code is guessed")
+        return None if value is None else _tax_code_of(value)
+
+    @field_validator("tax_basis", "tax_code_from", "previous_tax_year")
+    @classmethod
+    def _with_the_code(cls, value: Any, info: ValidationInfo) -> Any:
+        if value not in (None, "cumulative") and info.data.get("tax_code", 0) is None:
+            raise ValueError(f"{info.field_name} goes with tax_code: what a starter brought says it itself")
+        return value
+
+    @field_validator("starter_declaration")
+    @classmethod
+    def _declaration(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("starter") is not None:
+            raise ValueError("with starter the statement is its declaration: leave starter_declaration out")
         return value
 
     @model_validator(mode="after")
@@ -201,7 +310,8 @@ class ProfileIn(Bank):
         return self
 
     def stored(self) -> dict[str, Any]:
-        values = self.model_dump(exclude={"directorship"})
+        values = self.model_dump(exclude={"directorship", "starter"})
+        values["starter"] = None if self.starter is None else self.starter.stored()
         housed = self.accommodation
         values["accommodation"] = None if housed is None else _stored_terms(housed)
         values["payrolled_benefits"] = [_stored_terms(benefit) for benefit in self.payrolled_benefits]
@@ -249,7 +359,8 @@ class ProfileBatch(BaseModel):
 
 
 class ProfileOut(BaseModel):
-    """A stored profile. `unsupported`: codes of what holds this worker's pay: missing terms, or what this release does not work out."""
+    """A stored profile. `starting_tax`: the code that follows from `starter`, and why. `unsupported`: codes of what holds this
+    worker's pay: missing terms, or what this release does not work out."""
 
     worker_id: UUID
     external_id: str | None
@@ -259,9 +370,9 @@ class ProfileOut(BaseModel):
     address: list[str]
     ni_number: str | None
     birth_on: date | None
-    tax_code: str
+    tax_code: str | None
     tax_basis: str
-    tax_code_from: date
+    tax_code_from: date | None
     p45_issued_on: date | None
     ni_letter: str
     ni_letter_until: date | None
@@ -279,6 +390,8 @@ class ProfileOut(BaseModel):
     previous_pay_gbp: Decimal
     previous_tax_gbp: Decimal
     starter_declaration: str | None
+    starter: Starter | None
+    starting_tax: StartingTax | None
     employment_no: int
     sort_code: str | None
     account_number: str | None
@@ -428,7 +541,10 @@ async def put_profile(
     tx: TxDep, agency_id: AgencyId, worker_id: UUID, body: ProfileIn, principal: Principal = require("pay:write")
 ) -> ProfileOut:
     """Create or replace a worker's pay profile; the worker's drafts are worked again."""
-    await _store_profiles(tx, agency_id, [(worker_id, body.stored())], principal)
+    values = body.stored()
+    if (wrong := usecase.starter_mistake(values, london_date(tx.now))) is not None:
+        raise invalid(wrong.code, wrong.words, pointer=f"#/starter/{wrong.field}")
+    await _store_profiles(tx, agency_id, [(worker_id, values)], principal)
     return await _profile_out(tx, agency_id, worker_id)
 
 
@@ -436,11 +552,14 @@ async def put_profile(
 async def put_profiles(
     tx: TxDep, agency_id: AgencyId, body: ProfileBatch, principal: Principal = require("pay:write")
 ) -> Receipts:
-    """Up to 1,000 profiles with a receipt each. A worker or external id named twice in the list is refused from the second on."""
+    """Up to 1,000 profiles with a receipt each. A worker or external id named twice in the list is refused from the second on, and a line
+    whose starter cannot be."""
     lines = [(line.worker_id, line.external_id, line.stored()) for line in body.profiles]
     for _, _, values in lines:
         values.pop("worker_id")
-    receipts, accepted = await _sift(tx, "pay_profile", "worker_id", agency_id, lines)
+    today = london_date(tx.now)
+    found = [usecase.starter_mistake(values, today) for _, _, values in lines]
+    receipts, accepted = await _sift(tx, "pay_profile", "worker_id", agency_id, lines, found)
     if accepted:
         await _store_profiles(tx, agency_id, accepted, principal)
     return _receipts(receipts)
@@ -471,7 +590,7 @@ async def list_profiles(
     found = await facts.load(tx, keys)
     items = []
     for row in rows[:limit]:
-        items.append(_profile(row, _lacking(found.workers[agency_id, row.worker_id])))
+        items.append(_profile(row, found.workers[agency_id, row.worker_id], london_date(tx.now)))
     return Page(items=items, next_cursor=encode_cursor(rows[limit - 1].worker_id) if len(rows) > limit else None)
 
 
@@ -606,9 +725,14 @@ async def _store_payees(
 
 
 async def _sift(
-    tx: TxDep, table: str, key: str, agency_id: UUID, lines: list[tuple[UUID, str | None, dict[str, Any]]]
+    tx: TxDep,
+    table: str,
+    key: str,
+    agency_id: UUID,
+    lines: list[tuple[UUID, str | None, dict[str, Any]]],
+    mistakes: Sequence[Mistake | None] = (),
 ) -> tuple[list[Receipt], list[tuple[UUID, dict[str, Any]]]]:
-    """Refuse lines that name a record or an external id again, or an external id that another record has."""
+    """Refuse lines that name a record or an external id again, or an external id that another record has, and those with a mistake."""
     wanted = [external_id for _, external_id, _ in lines if external_id is not None]
     taken = await people.taken_external_ids(tx, table=table, key=key, agency_id=agency_id, external_ids=wanted)
     seen: set[UUID] = set()
@@ -623,6 +747,8 @@ async def _sift(
             code, reason = "external_id_taken", "the external_id is in the list before this line"
         elif external_id is not None and taken.get(external_id, record_id) != record_id:
             code, reason = "external_id_taken", f"the external_id names {taken[external_id]}"
+        elif mistakes and (wrong := mistakes[line]) is not None:
+            code, reason = wrong.code, f"starter/{wrong.field}: {wrong.words}"
         else:
             seen.add(record_id)
             if external_id is not None:
@@ -650,14 +776,42 @@ async def _profile_out(tx: TxDep, agency_id: UUID, worker_id: UUID) -> ProfileOu
     if row is None:
         raise not_found("pay_profile", worker_id)
     found = await facts.load(tx, [(agency_id, worker_id)])
-    return _profile(row, _lacking(found.workers[agency_id, worker_id]))
+    return _profile(row, found.workers[agency_id, worker_id], london_date(tx.now))
 
 
 def _lacking(worker: Worker) -> list[str]:
     return [] if worker.profile is None else worker.profile.unsupported(orders=len(worker.orders))
 
 
-def _profile(row: Any, unsupported: list[str]) -> ProfileOut:
+def _starter(raw: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What `Starter.stored` made, as it was given: figures of a W1 or M1 code that are none are left out."""
+    if raw is None or raw["p45"] is None:
+        return raw
+    given = raw["p45"]
+    ignored = parse_tax_code(given["tax_code"]).non_cumulative
+    p45 = {"left_on": given["left_on"], "tax_code": given["tax_code"]}
+    for name in ("pay_to_date", "tax_to_date"):
+        pence = given[f"{name}_pence"]
+        p45[f"{name}_gbp"] = None if ignored and not pence else from_pence(pence)
+    return {**raw, "p45": p45}
+
+
+def _starting_tax(start: Start | None) -> dict[str, Any] | None:
+    if start is None:
+        return None
+    return {
+        "tax_code": start.tax_code,
+        "reason": start.reason,
+        "declaration": start.declaration,
+        "previous_tax_year": start.previous_tax_year,
+        "previous_pay_gbp": from_pence(start.previous_pay_pence),
+        "previous_tax_gbp": from_pence(start.previous_tax_pence),
+        "student_loan_plan": start.student_loan_plan,
+        "postgrad_loan": start.postgrad_loan,
+    }
+
+
+def _profile(row: Any, worker: Worker, today: date) -> ProfileOut:
     values = _only(row, ProfileOut)
     pension = load_json(row.pension)
     values["address"] = load_json(row.address)
@@ -673,6 +827,8 @@ def _profile(row: Any, unsupported: list[str]) -> ProfileOut:
     housed = load_json(row.accommodation)
     values["accommodation"] = None if housed is None else _shown_terms(housed)
     values["payrolled_benefits"] = [_shown_terms(each) for each in load_json(row.payrolled_benefits)]
+    values["starter"] = _starter(load_json(row.starter))
+    values["starting_tax"] = _starting_tax(usecase.start_of(worker, today))
     values["directorship"] = None
     if row.director_method is not None:
         values["directorship"] = {
@@ -680,7 +836,7 @@ def _profile(row: Any, unsupported: list[str]) -> ProfileOut:
             "appointed_on": row.director_appointed_on,
             "settle_on": row.director_settle_on,
         }
-    return ProfileOut(**values, unsupported=unsupported)
+    return ProfileOut(**values, unsupported=_lacking(worker))
 
 
 async def _payee_out(tx: TxDep, agency_id: UUID, payee_id: UUID) -> PayeeOut:

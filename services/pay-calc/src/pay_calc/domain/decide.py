@@ -19,6 +19,7 @@ from pay_calc.domain.engine.calendar import tax_week
 from pay_calc.domain.engine.directors import weeks_from_appointment
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.engine.nic import letter_by_age
+from pay_calc.domain.engine.parameters import YearBook
 from pay_calc.domain.engine.pension import PensionRefund
 from pay_calc.domain.holiday_pay import HolidayPay
 from pay_calc.domain.late_weeks import Charged, LateWeek, Terms, late_week, weeks_apart
@@ -29,6 +30,7 @@ from pay_calc.domain.profile_terms import benefits_due, in_first_year
 from pay_calc.domain.profiles import Directorship, Profile
 from pay_calc.domain.slips import SUPPLIED, Charge, Employee, SlipInput, SlipResult, reversal_of
 from pay_calc.domain.standing import Attachment, Deduction, Order, Recovery
+from pay_calc.domain.starting import PaidSoFar, Start, start_on
 from pay_calc.domain.statutory import StatutoryPay
 from pay_calc.domain.subcontractors import Subcontractor
 
@@ -155,6 +157,8 @@ class Worker:
     """Payees whom HMRC has verified under the CIS."""
     to_date: dict[tuple[str, int], ToDate] = field(default_factory=dict)
     """By tax year and employment number."""
+    paid_so_far: PaidSoFar | None = None
+    """What final payslips of this employment say; read for workers whose profile has what a starter brought."""
     history: list[PaidSlip] = field(default_factory=list)
     """Finalised payslips; read for directors only."""
     charged: tuple[Charged, ...] = ()
@@ -198,7 +202,9 @@ Calculate = Callable[[SlipInput], SlipResult]
 AWAITING = ({"code": "awaiting_clearance", "blocks": ["pay"]},)
 
 
-def decide(worker: Worker, agency: Agency, calculate: Calculate, tax_year_of: Callable[[date], str]) -> list[Slip]:
+def decide(
+    worker: Worker, agency: Agency, calculate: Calculate, tax_year_of: Callable[[date], str], years: YearBook
+) -> list[Slip]:
     """The slips of one worker's open periods, the earliest period first."""
     slips: dict[tuple[date, str, str], Slip] = {}
     for version, period_to in _assigned(worker, agency):
@@ -224,7 +230,7 @@ def decide(worker: Worker, agency: Agency, calculate: Calculate, tax_year_of: Ca
     ordered = [slips[key] for key in sorted(slips)]
     _one_taxed_slip_a_period(worker, ordered)
     for slip in ordered:
-        _work(worker, agency, slip, calculate, tax_year_of)
+        _work(worker, agency, slip, calculate, tax_year_of, years)
     return ordered
 
 
@@ -379,10 +385,17 @@ def _no_rate(week: StatutoryPay | HolidayPay) -> tuple[Reason, ...]:
     return ({"code": week.rate.refused},) if isinstance(week, HolidayPay) and week.rate.refused else ()
 
 
-def _work(worker: Worker, agency: Agency, slip: Slip, calculate: Calculate, tax_year_of: Callable[[date], str]) -> None:
+def _work(
+    worker: Worker,
+    agency: Agency,
+    slip: Slip,
+    calculate: Calculate,
+    tax_year_of: Callable[[date], str],
+    years: YearBook,
+) -> None:
     """Calculate what is not held. What the engine refuses is held with its reason; a correction that exceeds the pay waits. Statutory pay
     never makes hours wait that can be paid without it, nor hours statutory pay."""
-    attempt = partial(_attempt, worker, agency, slip, calculate, tax_year_of)
+    attempt = partial(_attempt, worker, agency, slip, calculate, tax_year_of, years)
     while slip.paid or slip.statutory:
         refused = attempt()
         if refused is None:
@@ -418,11 +431,16 @@ def _hold(slip: Slip, waits: Sequence[Version], reason: Reason) -> None:
 
 
 def _attempt(
-    worker: Worker, agency: Agency, slip: Slip, calculate: Calculate, tax_year_of: Callable[[date], str]
+    worker: Worker,
+    agency: Agency,
+    slip: Slip,
+    calculate: Calculate,
+    tax_year_of: Callable[[date], str],
+    years: YearBook,
 ) -> Reason | None:
     """Work the slip; None when that went well or there is nothing to pay, otherwise why not."""
     try:
-        slip.inp = _input(worker, agency, slip, tax_year_of)
+        slip.inp = _input(worker, agency, slip, tax_year_of, years)
         if not slip.inp.charges and not slip.statutory and not _is_given_back(slip.inp):
             slip.inp = None
             return None
@@ -443,7 +461,9 @@ def _attempt(
     return {"code": "negative_pay"}
 
 
-def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[date], str]) -> SlipInput:
+def _input(
+    worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[date], str], years: YearBook
+) -> SlipInput:
     charges: list[Charge] = []
     for version in slip.paid:
         charges.extend(
@@ -461,7 +481,7 @@ def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[da
         )
         deductions = tuple(taken for each in worker.deductions if (taken := each.on(slip.payday_on)) is not None)
     if slip.pay_basis == "paye" and worker.profile is not None:
-        employee = _employee(worker.profile, worker, agency, slip, tax_year_of)
+        employee = _employee(worker.profile, worker, agency, slip, tax_year_of, years)
     deemed = any(charge.deemed for charge in charges)
     if deemed and worker.profile is not None:
         bare = replace(
@@ -471,9 +491,12 @@ def _input(worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[da
             pension=None,
             directorship=None,
             benefits=(),
+            starter=None
+            if worker.profile.starter is None
+            else replace(worker.profile.starter, student_loan=False, student_loan_plan=None, postgrad_loan=False),
         )
         employee = replace(
-            _employee(bare, worker, agency, slip, tax_year_of), pension_standing=None, accommodation=None
+            _employee(bare, worker, agency, slip, tax_year_of, years), pension_standing=None, accommodation=None
         )
     statutory = tuple(week for week in slip.statutory if isinstance(week, StatutoryPay))
     holiday = tuple(week for week in slip.statutory if isinstance(week, HolidayPay))
@@ -537,26 +560,32 @@ def _late(
 
 
 def _employee(
-    profile: Profile, worker: Worker, agency: Agency, slip: Slip, tax_year_of: Callable[[date], str]
+    profile: Profile,
+    worker: Worker,
+    agency: Agency,
+    slip: Slip,
+    tax_year_of: Callable[[date], str],
+    years: YearBook,
 ) -> Employee:
     payday_on, period_from = slip.payday_on, slip.period_to - WEEK
     tax_year = tax_year_of(payday_on)
     before = worker.to_date.get((tax_year, profile.employment_no), ToDate())
-    moved = profile.previous_tax_year == tax_year
+    start = None if profile.starter is None else start_on(years, profile.starter, worker.paid_so_far, payday_on)
+    previous_pay, previous_tax = profile.previous_on(payday_on, start)
     record = worker.pension_record or NO_RECORD
     taxed_benefits = sum(sums.benefits_pence for (year, _), sums in worker.to_date.items() if year == tax_year)
     return Employee(
-        tax_code=profile.code_on(payday_on),
+        tax_code=profile.code_on(payday_on, start),
         after_leaving=profile.left_by(payday_on),
         ni_letter=profile.letter_on(payday_on),
         employment_no=profile.employment_no,
         birth_on=profile.birth_on,
-        student_loan_plan=profile.student_loan_plan,
-        postgrad_loan=profile.postgrad_loan,
+        student_loan_plan=profile.student_loan_plan or (None if start is None else start.student_loan_plan),
+        postgrad_loan=profile.postgrad_loan or (start is not None and start.postgrad_loan),
         pension=profile.pension if record.contributes(slip.period_to, payday_on) else None,
         apprentice=profile.apprentice,
-        previous_pay_pence=profile.previous_pay_pence if moved else 0,
-        previous_tax_pence=profile.previous_tax_pence if moved else 0,
+        previous_pay_pence=previous_pay,
+        previous_tax_pence=previous_tax,
         pay_to_date_pence=before.taxable_pence,
         tax_to_date_pence=before.tax_pence,
         director=None
@@ -577,7 +606,20 @@ def _employee(
             employed_from=worker.employed_from or period_from,
             re_enrolment_on=agency.re_enrolment_on,
         ),
+        starting=_starting(profile, start, payday_on),
     )
+
+
+def _starting(profile: Profile, start: Start | None, payday_on: date) -> Mapping[str, Any] | None:
+    """What a payslip keeps of its worker's start: what a submission reports, and why the code is what it is."""
+    if profile.starter is None or start is None:
+        return None
+    follows = not profile.has_code_on(payday_on) and not profile.left_by(payday_on)
+    return {
+        "started_on": profile.starter.started_on.isoformat(),
+        "declaration": start.declaration,
+        "reason": start.reason if follows else None,
+    }
 
 
 def _director(

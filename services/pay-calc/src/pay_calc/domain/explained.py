@@ -331,6 +331,8 @@ def _tax(step: Step) -> str:
             else f"Code {code} leaves {free.shown} free of tax"
         )
         told.append(f"{gives}, so {after.shown if not after.result.startswith('-') else 'nothing'} is taxed.")
+    if "code from" in step.inputs:
+        told.append(f"Code {code} is operated because of what was brought at the start: {step.inputs['code from']}.")
     told.append(f"The tax on that is {due.shown}.")
     if before.result != "0.00":
         told.append(f"{before.shown} of tax was taken before.")

@@ -77,6 +77,11 @@ COLUMNS = (
     "director_appointment_week",
 )
 
+REPORTED = {
+    "paye": ("gross_pence", "tax_pence", "employee_pension_pence"),
+    "limited": ("taxable_pence",),
+}
+"""By pay basis, the figures of which one at least is not nought in a payslip that is reported: pay, or what is given back without any."""
 _FORMULA = re.compile(r"^[=+\-@\t\r]")
 _MONEY = re.compile(r"-?[0-9]+\.[0-9]{2}")
 
@@ -115,6 +120,7 @@ def rows(
     *,
     employer: Mapping[str, Any],
     person: Mapping[str, Any],
+    first: bool,
     payday_on: str,
     inputs: Mapping[str, Any],
     result: Mapping[str, Any],
@@ -122,10 +128,11 @@ def rows(
     family_pay_to_date: Mapping[str, int],
 ) -> list[list[str]]:
     """One payslip's rows, in the order of `COLUMNS`: the payment under its own NI letter, and a row for each other letter of the year
-    with that letter's columns and who it is about, and no payment."""
+    with that letter's columns and who it is about, and no payment. `first`: no payment of this employment was reported before."""
     whole = row(
         employer=employer,
         person=person,
+        first=first,
         payday_on=payday_on,
         inputs=inputs,
         result=result,
@@ -164,6 +171,14 @@ def _nic_cells(letter: str, now: Mapping[str, Any], to_date: Mapping[str, Any]) 
     }
 
 
+def _starter_cells(start: Mapping[str, Any], *, first: bool) -> dict[str, str]:
+    """The start and the worker's statement go with the first payment of an employment and are never sent again."""
+    return {
+        "started_on": (start["started_on"] or "") if first else "",
+        "starter_declaration": (start["declaration"] or "") if first else "",
+    }
+
+
 def _director_cells(director: Mapping[str, Any] | None) -> dict[str, str]:
     """AN (annual) or AL (alternative), and the tax week of an appointment in this year; blank for everybody else."""
     weeks = 52 if director is None else int(director["pro_rata_weeks"])
@@ -177,6 +192,7 @@ def row(
     *,
     employer: Mapping[str, Any],
     person: Mapping[str, Any],
+    first: bool,
     payday_on: str,
     inputs: Mapping[str, Any],
     result: Mapping[str, Any],
@@ -210,8 +226,7 @@ def row(
         "address_2": address[1],
         "address_3": address[2],
         "address_4": address[3],
-        "started_on": person["started_on"] or "",
-        "starter_declaration": person["starter_declaration"] or "",
+        **_starter_cells(employee.get("starting") or person, first=first),
         "left_on": person["left_on"] or "",
         "irregular_employment": "Y",
         "pay_frequency": "W1",

@@ -14,6 +14,7 @@ from pay_calc.domain.engine.parameters import tax_year_of
 from pay_calc.domain.engine.starters import carried_into_new_year, code_after_leaving
 from pay_calc.domain.engine.tax_code import parse_tax_code
 from pay_calc.domain.profile_terms import Benefit, Provided
+from pay_calc.domain.starting import Start, Starter
 
 _NI_NUMBER = re.compile(r"[A-Z]{2}[0-9]{6}[A-D]")
 SUPPORTED_NI_LETTERS = frozenset("ABCHJMVXZ")
@@ -65,7 +66,8 @@ class Directorship:
 class Profile:
     """The stored facts of one worker that pay depends on."""
 
-    tax_code: str
+    tax_code: str | None
+    """HMRC's; None: what the starter brought decides."""
     tax_basis: Literal["cumulative", "week1"]
     ni_letter: str
     birth_on: date | None
@@ -90,6 +92,7 @@ class Profile:
     p45_issued_on: date | None = None
     ni_letter_until: date | None = None
     """The last day of a deferment or of a veteran's first year; None: the letter stands."""
+    starter: Starter | None = None
 
     def left_by(self, payday_on: date) -> bool:
         """Whether a payment on this day comes after the worker's P45."""
@@ -101,8 +104,21 @@ class Profile:
             return LETTER_AFTER.get(self.ni_letter, self.ni_letter)
         return self.ni_letter
 
-    def code_on(self, payday_on: date) -> str:
-        """The tax code of a payment on this day: 0T on week 1 after the P45; without W1, M1 or X from the 6 April after it was recorded."""
+    def has_code_on(self, payday_on: date) -> bool:
+        """Whether HMRC's code is the one of a payment on this day: from its day on, and without a starter always."""
+        if self.tax_code is None or self.starter is None:
+            return self.tax_code is not None
+        return self.tax_code_from is None or payday_on >= self.tax_code_from
+
+    def code_on(self, payday_on: date, start: Start | None = None) -> str:
+        """The tax code of a payment on this day: 0T on week 1 after the P45; without W1, M1 or X from the 6 April after it was recorded.
+
+        `start`: what the starter, where there is one, comes to on this day.
+        """
+        if start is not None and not self.has_code_on(payday_on):
+            return code_after_leaving(start.tax_code) if self.left_by(payday_on) else start.tax_code
+        if self.tax_code is None:
+            raise ValueError("a profile has a tax code or what a starter brought")
         code = code_with_basis(self.tax_code, self.tax_basis)
         if self.left_by(payday_on):
             return code_after_leaving(code)
@@ -110,11 +126,21 @@ class Profile:
             return carried_into_new_year(code)
         return code
 
+    def previous_on(self, payday_on: date, start: Start | None = None) -> tuple[int, int]:
+        """(pay, tax) of the previous employment that count on this day, pence: HMRC's figures with HMRC's code, otherwise the P45's."""
+        tax_year = tax_year_of(payday_on)
+        if self.previous_tax_year == tax_year and self.has_code_on(payday_on):
+            return self.previous_pay_pence, self.previous_tax_pence
+        if start is not None and start.previous_tax_year == tax_year:
+            return start.previous_pay_pence, start.previous_tax_pence
+        return 0, 0
+
     def untaxable(self) -> list[str]:
         """Codes of what keeps tax and National Insurance from being worked out at all, as for a deemed employee, who has nothing else."""
         found = []
         try:
-            parse_tax_code(self.tax_code)
+            if self.tax_code is not None:
+                parse_tax_code(self.tax_code)
         except EngineError:
             found.append("unsupported_tax_code")
         if self.ni_letter not in SUPPORTED_NI_LETTERS:

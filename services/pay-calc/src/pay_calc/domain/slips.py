@@ -43,6 +43,7 @@ from pay_calc.domain.pension_records import assessed
 from pay_calc.domain.profile_terms import benefits_pence, explain_benefits
 from pay_calc.domain.shares import largest_remainder
 from pay_calc.domain.standing import Attachment, Recovery, attachment_of, recovery_of
+from pay_calc.domain.starting import explain_start
 from pay_calc.domain.statutory import StatutoryPay, explained, statutory_of
 from pay_calc.domain.subcontractors import MATERIALS, Subcontractor, subcontractor_of
 
@@ -194,6 +195,8 @@ class Employee:
     """For the assessment of the week, as `pension_records.standing_json` gives it; None: the birth date is not known."""
     after_leaving: bool = False
     """The P45 was issued before this payday."""
+    starting: Mapping[str, Any] | None = None
+    """`started_on` and `declaration` of a starter, and the `reason` of the code where it follows from them; None: HMRC's code alone."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -219,6 +222,7 @@ class Employee:
             **({} if self.benefits is None else {"benefits": dict(self.benefits)}),
             **({} if self.pension_standing is None else {"pension_standing": dict(self.pension_standing)}),
             **({"after_leaving": True} if self.after_leaving else {}),
+            **({} if self.starting is None else {"starting": dict(self.starting)}),
         }
 
 
@@ -487,6 +491,8 @@ def _paye(
         _explain_statutory(inp, result, years, trace)
     if trace is not None and employee.benefits is not None:
         explain_benefits(employee.benefits, trace)
+    if trace is not None and employee.starting is not None and employee.starting["reason"] is not None:
+        explain_start(employee.starting["reason"], trace)
     if trace is not None and off is not None:
         _explain_leave(inp, result, off, trace)
     return SlipResult(

@@ -17,8 +17,9 @@ from pay_calc.domain.pension_records import owed_refund
 from pay_calc.domain.profile_terms import Benefit, Provided
 from pay_calc.domain.profiles import Directorship, Profile
 from pay_calc.domain.slips import Charge, charge_of
+from pay_calc.domain.starting import starter_of
 from pay_calc.domain.subcontractors import Subcontractor
-from pay_calc.store import connected, leave, nil_weeks, pension_records, standing, statutory
+from pay_calc.store import connected, leave, nil_weeks, pension_records, standing, starters, statutory
 from paybill_common.db import Tx
 from paybill_common.money import to_pence
 from paybill_contracts.invoicing import SelfBillIssued
@@ -438,7 +439,7 @@ async def _load_people(tx: Tx, params: dict[str, Any], workers: dict[Key, Worker
                p.payrolled_benefits,
                p.director, p.director_method, p.director_appointed_on, p.director_settle_on,
                p.attachment_of_earnings, p.previous_tax_year, p.previous_pay_gbp, p.previous_tax_gbp, p.employment_no,
-               p.sort_code IS NOT NULL AS has_bank
+               p.starter, p.sort_code IS NOT NULL AS has_bank
         FROM pay_profile p WHERE {_AMONG.format(t="p")}
         """,  # noqa: S608  constant text
         **params,
@@ -472,7 +473,15 @@ async def _load_people(tx: Tx, params: dict[str, Any], workers: dict[Key, Worker
             ni_letter_until=row.ni_letter_until,
             accommodation=None if row.accommodation is None else Provided(**_dated(_json(row.accommodation))),
             benefits=tuple(Benefit(**_dated(raw)) for raw in _json(row.payrolled_benefits)),
+            starter=None if row.starter is None else starter_of(_json(row.starter)),
         )
+    started = [key for key, owner in workers.items() if owner.profile is not None and owner.profile.starter is not None]
+    if started:
+        found = await starters.paid_so_far(
+            tx, agencies=sorted({agency for agency, _ in started}), workers=[worker for _, worker in started]
+        )
+        for key in started:
+            workers[key].paid_so_far = found.get(key)
     sums = await tx.execute(
         f"""
         SELECT y.agency_id, y.worker_id, y.tax_year, y.employment_no, y.taxable_pence, y.tax_pence, y.payrolled_benefits_pence

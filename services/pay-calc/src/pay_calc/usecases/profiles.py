@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 from uuid import UUID
 
+from pay_calc.domain.decide import Worker
+from pay_calc.domain.engine.errors import EngineError
+from pay_calc.domain.starting import Mistake, Start, mistake_in, start_on, starter_of
+from pay_calc.rates import year_book
 from pay_calc.store import facts, people
 from pay_calc.usecases.recalculate import recalculate
 from paybill_common.clock import london_date
@@ -26,16 +31,35 @@ class ExternalIdTaken(Exception):
 async def store_profiles(
     tx: Tx, *, agency_id: UUID, profiles: Sequence[tuple[UUID, Mapping[str, Any]]], by: str
 ) -> None:
-    """Store profiles under their workers' locks and work those workers' drafts again. Raises ExternalIdTaken."""
+    """Store profiles under their workers' locks and work those workers' drafts again; HMRC's code without a day is operated from today.
+    Raises ExternalIdTaken."""
     await _refuse_taken(tx, "pay_profile", "worker_id", agency_id, profiles)
     await facts.share_agencies(tx, [agency_id])
     keys = await facts.lock_workers(tx, [(agency_id, worker_id) for worker_id, _ in profiles])
     today = london_date(tx.now)
     dated = [
-        (worker_id, {**values, "tax_code_from": values["tax_code_from"] or today}) for worker_id, values in profiles
+        (worker_id, {**values, "tax_code_from": values["tax_code_from"] or today} if values["tax_code"] else values)
+        for worker_id, values in profiles
     ]
     await people.upsert_profiles(tx, agency_id=agency_id, rows=dated, by=by)
     await recalculate(tx, keys=keys)
+
+
+def starter_mistake(values: Mapping[str, Any], today: date) -> Mistake | None:
+    """What cannot be of the starter of a profile that is to be stored, or None."""
+    return None if values["starter"] is None else mistake_in(starter_of(values["starter"]), today, year_book())
+
+
+def start_of(worker: Worker, today: date) -> Start | None:
+    """What a worker's starter comes to on a payday of today, or of the first day while that lies ahead; None: no starter is recorded, or
+    there are no statutory figures for that day."""
+    if worker.profile is None or worker.profile.starter is None:
+        return None
+    starter = worker.profile.starter
+    try:
+        return start_on(year_book(), starter, worker.paid_so_far, max(today, starter.started_on))
+    except EngineError:
+        return None
 
 
 async def store_payees(tx: Tx, *, agency_id: UUID, payees: Sequence[tuple[UUID, Mapping[str, Any]]], by: str) -> None:

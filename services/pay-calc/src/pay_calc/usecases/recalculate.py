@@ -88,7 +88,7 @@ def _decided(worker: Worker, agency: Agency) -> list[tuple[UUID, Slip]]:
             ),
             slip,
         )
-        for slip in decide(worker, agency, work, tax_year_of)
+        for slip in decide(worker, agency, work, tax_year_of, year_book())
     ]
 
 

@@ -7,8 +7,8 @@ import io
 from typing import Any
 from uuid import UUID
 
-from pay_calc.domain.fps import COLUMNS, rows
-from pay_calc.store import people, slips, statutory
+from pay_calc.domain.fps import COLUMNS, REPORTED, rows
+from pay_calc.store import people, slips, starters, statutory
 from pay_calc.usecases.replay import load_json
 from paybill_common.db import Tx
 
@@ -31,15 +31,18 @@ async def fps_csv(tx: Tx, *, agency_id: UUID, pay_run_id: UUID) -> str:
         last = page[-1] if len(page) == PAGE else None
         page = [slip for slip in page if load_json(slip.to_date) is not None]
         workers = await people.on_paper(tx, agency_id=agency_id, workers=[slip.worker_id for slip in page])
+        first = await starters.first_reported(tx, agency_id=agency_id, payslips=[slip.payslip_id for slip in page])
         family_pay = await statutory.family_pay_to_date(tx, agency_id=agency_id, payslips=page)
         for slip in page:
             result, inputs = load_json(slip.result), load_json(slip.inputs)
-            if not result["figures"]["gross_pence" if slip.pay_basis == "paye" else "taxable_pence"]:
+            figures = result["figures"]
+            if not any(figures[name] for name in REPORTED[slip.pay_basis]):
                 continue
             writer.writerows(
                 rows(
                     employer=employer,
                     person=_person(workers.get(slip.worker_id), slip.worker_id, inputs["employee"]["employment_no"]),
+                    first=slip.payslip_id in first,
                     payday_on=slip.payday_on.isoformat(),
                     inputs=inputs,
                     result=result,
@@ -66,6 +69,6 @@ def _person(found: Any, worker_id: UUID, employment_no: int) -> dict[str, Any]:
         "family_name": (found.family_name if found is not None else None) or family,
         "gender": None if found is None else found.gender,
         "address": [] if found is None or found.address is None else load_json(found.address),
-        "starter_declaration": None if found is None else found.starter_declaration,
+        "declaration": None if found is None else found.starter_declaration,
         **day,
     }
