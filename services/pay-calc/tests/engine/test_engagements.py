@@ -49,7 +49,7 @@ class TestSoleTrader:
             ({"evidence_ref": ""}, "evidence_missing", "evidence_ref"),
             ({"verified_on": date(2026, 6, 13)}, "cis_not_verified", "verified_on"),
             ({"construction_operations": None}, "construction_not_decided", "construction_operations"),
-            ({"cis_status": None}, "cis_not_verified", "verified_on"),
+            ({"cis_status": None}, "cis_not_verified", "cis_status"),
             ({"verified_on": None}, "cis_not_verified", "verified_on"),
             ({"verified_on": date(2020, 1, 1), "last_paid_on": date(2024, 4, 5)}, "cis_not_verified", "verified_on"),
         ],

@@ -1,6 +1,6 @@
 """Tax of a week without pay comes back only when the worker applied for it. PAYE Regulations 2003 reg. 63. On a real Postgres.
 
-1257L weekly: free pay 241.93 for week 1 and 483.86 for weeks 1 and 2 together.
+1257L weekly: free pay 241.92 for week 1 and 483.84 for weeks 1 and 2 together.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ async def test_no_payslip_is_made_for_a_week_without_pay_until_the_worker_applie
     await world.profile(other)
     await _works(world, worker, FIRST)
     first = await world.slip(worker_id=worker)
-    # 600.00 - 241.93, in whole pounds, at 20 %.
+    # 600.00 - 241.92, in whole pounds, at 20 %.
     assert first["figures"]["tax_gbp"] == "71.60"
     assert await _slips(world, worker, SECOND) == []
 
     told = await _apply(world, worker)
-    # 600.00 - 483.86 at 20 % is 23.20 for the year so far.
+    # 600.00 - 483.84 at 20 % is 23.20 for the year so far.
     assert (told["payslip_state"], told["tax_gbp"]) == ("draft", "-48.40")
 
     await _works(world, other, SECOND)

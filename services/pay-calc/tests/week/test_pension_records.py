@@ -185,7 +185,7 @@ async def test_an_opt_out_is_refunded_without_hours(
     if net is not None:
         assert (figures["net_gbp"], figures["tax_gbp"]) == (net, "0.00")
     else:
-        # Week 2 of 1257L: 600.00 less 483.86 free of tax, in whole pounds at 20 %.
+        # Week 2 of 1257L: 600.00 less 483.84 free of tax, in whole pounds at 20 %.
         assert figures["tax_to_date_gbp"] == "23.20"
         assert Decimal(figures["tax_gbp"]) == Decimal("23.20") - Decimal(first["figures"]["tax_gbp"])
     assert (await world.send("POST", f"pay-runs/{second['pay_run_id']}/replay"))["agrees"] is True

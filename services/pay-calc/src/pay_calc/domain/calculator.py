@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Literal, cast
 
-from pay_calc.domain import calculator_checks, calculator_payslips
+from pay_calc.domain import calculator_checks, calculator_engagements, calculator_payslips
 from pay_calc.domain.calculator_inputs import Inputs, Result, mapping, money, shown
 from pay_calc.domain.engine import cis, directors, holiday, income_tax, late_payment, loans, nic, pension, ssp, umbrella
 from pay_calc.domain.engine.calendar import tax_period
@@ -310,6 +310,10 @@ _OF_A_YEAR: dict[str, Callable[[Inputs, YearParameters], Result]] = {
     "umbrella": _umbrella,
     "umbrella_checks": calculator_checks.checks_of_umbrella,
     "starting_tax": calculator_checks.starting_tax,
+    "engagement": calculator_engagements.engagement,
+    "several_jobs": calculator_engagements.several_jobs,
+    "pay_in_advance": calculator_engagements.pay_in_advance,
+    "interval_change": calculator_engagements.interval_change,
     "ssp": _ssp,
 }
 _OF_ANY_YEAR: dict[str, Callable[[Inputs, YearParameters], Result]] = {
@@ -325,6 +329,7 @@ _OF_NO_YEAR: dict[str, Callable[[Inputs], Result]] = {
     "minimum_wage_arrears": calculator_checks.minimum_wage_arrears,
     "awr_clock": calculator_checks.awr_clock,
     "awr_parity": calculator_checks.awr_parity,
+    "returner": calculator_engagements.returner,
 }
 KINDS = (*_OF_A_YEAR, *_OF_ANY_YEAR, *_OF_A_DATE, *_OF_NO_YEAR)
 

@@ -247,7 +247,7 @@ class JobEarnings:
 
 @dataclass(frozen=True, slots=True)
 class AggregatedNic:
-    """One calculation for several jobs: its period, contributions, and each job's share of both, pence, in the order given."""
+    """One calculation for several jobs (`job_refs`): its period, contributions, and each job's share of both, pence, in the order given."""
 
     frequency: Frequency
     niable_pence: int
@@ -255,6 +255,7 @@ class AggregatedNic:
     employer_pence: int
     employee_shares: tuple[int, ...]
     employer_shares: tuple[int, ...]
+    job_refs: tuple[str, ...]
 
 
 def aggregate(
@@ -302,6 +303,7 @@ def aggregate(
                 result.employer_pence,
                 share_out(result.employee_pence, weights),
                 share_out(result.employer_pence, weights),
+                tuple(job.job_ref for job in members),
             )
         )
     return tuple(results)

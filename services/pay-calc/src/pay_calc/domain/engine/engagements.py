@@ -84,7 +84,7 @@ def sole_trader(parameters: YearParameters, facts: SoleTraderFacts, payday_on: d
 
 def _cis(parameters: YearParameters, facts: SoleTraderFacts, payday_on: date) -> EngagementDecision:
     if facts.cis_status is None:
-        raise EngineError("cis_not_verified", _UNVERIFIED, "verified_on")
+        raise EngineError("cis_not_verified", _UNVERIFIED, "cis_status")
     require_verified(facts.verified_on, facts.last_paid_on, payday_on)
     gross, registered, unmatched = parameters.cis_rates_bp
     rate = {"gross": gross, "registered": registered, "unmatched": unmatched}[facts.cis_status]
