@@ -261,7 +261,7 @@ NAN = float("nan")
         ("tax_period", {"pay_date": "2026-02-30"}, "invalid_date", "pay_date"),
         ("tax_period", {"pay_date": "2026-W15-5"}, "invalid_date", "pay_date"),
         ("tax_period", {"pay_date": 20260410}, "invalid_date", "pay_date"),
-        ("net_to_gross", {"pension": {"basis": "ras", "employee_pct": "27", "employer_pct": "3", "earnings": "qualifying"}},
+        ("net_to_gross", {"pension": {"basis": "ras", "employee_pct": "38", "employer_pct": "3", "earnings": "qualifying"}},
          "pension_too_high", "pension.employee_pct"),
         ("net_to_gross", {"target_net": "999999999.00"}, "net_out_of_reach", "target_net"),
         ("net_to_gross", {"student_loan_plan": "PG"}, "unknown_loan_plan", "student_loan_plan"),
@@ -491,7 +491,7 @@ MONEY_INPUTS = [(kind, name) for kind, name in EACH_INPUT if re.fullmatch(r"[0-9
 
 @pytest.mark.parametrize(("kind", "name"), [each for each in MONEY_INPUTS if not each[1].endswith("_pct")])
 def test_money_is_pounds_as_text_and_nothing_else(kind: str, name: str) -> None:
-    for other in ("-0.01", "1000000000000.00", "NaN", "Infinity", "1,000.00", "1.000", "£1.00", " 1.00", "1.00 ", "+1.00", "1e2", "٣.٠٠",
+    for other in ("-0.01", "-0.00", "1000000000000.00", "NaN", "Infinity", "1,000.00", "1.000", "£1.00", " 1.00", "1.00 ", "+1.00", "1e2", "٣.٠٠",
                   "0x10", "", 600, 600.0, Decimal("600.00")):  # fmt: skip
         error = ask(kind, GOOD[kind] | {name: other})["error"]
         assert error["field"] == name, other

@@ -26,6 +26,7 @@ pensions = st.one_of(
     st.none(),
     st.just(PENSION),
     st.just(PENSION | {"basis": "net_pay", "employee_pct": "26.99"}),
+    st.just(PENSION | {"employee_pct": "26.99"}),
     st.just({"basis": "salary_sacrifice", "amount": "30.00"}),
 )
 

@@ -373,8 +373,12 @@ class TestNetToGross:
                 assert calculate_payslip(replace(template, pay_lines=(fixed(gross),))).net_pence < target
 
     def test_a_pension_that_leaves_nothing_to_search_on(self) -> None:
+        """1257L and letter A without a loan: 45 % and 8 % of one more pound at most."""
+        alone = replace(self.TEMPLATE, tax_code="1257L", ni_letter="A", student_loan_plan=None, postgrad_loan=False)
+        found = gross_for_net(replace(alone, pension=PensionTerms("ras", 4699)), 30000)
+        assert found.payslip.net_pence - found.overshoot_pence == 30000
         with pytest.raises(EngineError) as refused:
-            gross_for_net(replace(self.TEMPLATE, pension=PensionTerms("net_pay", 2700)), 30000)
+            gross_for_net(replace(alone, pension=PensionTerms("ras", 4700)), 30000)
         assert (refused.value.code, refused.value.field) == ("pension_too_high", "pension")
 
     def test_orders_are_refused(self) -> None:

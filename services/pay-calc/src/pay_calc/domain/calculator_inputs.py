@@ -110,7 +110,7 @@ class Inputs:
         return -scaled if match[1] else scaled
 
     def _not_negative(self, name: str, amount: int) -> int:
-        if amount < 0:
+        if amount < 0 or str(self.raw(name)).startswith("-"):  # nought, too, has no sign
             raise EngineError("negative_amount", f"{self.path(name)} may not be negative.", self.path(name))
         return amount
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from pay_calc.domain.engine.errors import EngineError
-from pay_calc.domain.engine.parameters import YearParameters
+from pay_calc.domain.engine.loans import require_plan
+from pay_calc.domain.engine.nic import require_letter
 from pay_calc.domain.engine.payslip import (
     MAX_PENCE,
     PayLineInput,
@@ -15,14 +16,21 @@ from pay_calc.domain.engine.payslip import (
     calculate_payslip,
     rounded_text,
 )
+from pay_calc.domain.engine.tax_code import parse_tax_code
 
 
-def _most_taken_bp(parameters: YearParameters) -> int:
-    """Tax, NIC and loans together, of one more pound, in basis points: at most the top rate of each, or of tax the overriding limit."""
-    rates = [rate for bands in parameters.regions.values() for rate in bands.rates_bp]
-    student = max(loan.rate_bp for loan in parameters.loans.values() if loan.plan != "PG")
-    nic = max(max(letter.main_bp, letter.upper_bp) for letter in parameters.nic_letters.values())
-    return max(*rates, parameters.overriding_limit_bp) + nic + student + parameters.loans["PG"].rate_bp
+def _most_taken_bp(template: PayslipInput) -> int:
+    """Tax, NIC and loans together, of one more pound of this payslip, in basis points: at most the top rate of each that it bears."""
+    parameters, code = template.parameters, parse_tax_code(template.tax_code)
+    tax = max(parameters.regions[code.region].rates_bp)
+    if code.kind == "K":  # what the limit held back comes with the next pound
+        tax = max(tax, parameters.overriding_limit_bp)
+    letter = require_letter(parameters, template.ni_letter)
+    plans = [
+        plan for plan in (template.student_loan_plan, "PG" if template.postgrad_loan else None) if plan is not None
+    ]
+    loans = sum(require_plan(parameters, plan).rate_bp for plan in plans)
+    return tax + max(letter.main_bp, letter.upper_bp) + loans
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +55,7 @@ def gross_for_net(template: PayslipInput, target_net_pence: int) -> NetToGross:
             "attachments_not_supported", "Net to gross works without attachments of earnings.", "attachments"
         )
     pension_bp = template.pension.employee_bp if template.pension is not None else 0
-    if _most_taken_bp(template.parameters) + pension_bp >= 10000:
+    if _most_taken_bp(template) + pension_bp >= 10000:
         raise EngineError(
             "pension_too_high", "The employee's pension percentage leaves no net pay to search on.", "pension"
         )
