@@ -587,8 +587,8 @@ def _not_acknowledged(error: close_run.MinimumWageNotAcknowledged) -> Problem:
             )
             for finding in error.findings[:FINDINGS_NAMED]
         ],
-        hint="Look at them in the preview (below_minimum_wage, minimum_wage_not_tested). Put right what is wrong, or close with "
-        "acknowledge_minimum_wage: by, reason, and seen as the preview's minimum_wage gives it.",
+        hint="Look at them in the preview. Put right what is wrong, or close with a name and a reason (acknowledge_minimum_wage), and with "
+        "the mark of what was seen that the preview gives (minimum_wage.seen).",
     )
 
 
