@@ -243,7 +243,7 @@ class TestCommands:
             words = re.sub(r"<[^>]+>", "", panel)
             assert "1 payslip is below the minimum wage, £2.10 short in all; 1 could not be tested." in words
             assert "Not tested: no birth date, and the pay is below the adult rate" in words
-            assert "Why you, Pat Payroll, let 2 of them be paid as they are" in words
+            assert "Why you, Pat Payroll, let 2 payslips be paid as they are" in words
             for n in (0, 1):
                 assert f'href="/agencies/{site.world.agency}/payslips/{site.world.payslip_id(n)}"' in panel
             asked = re.findall(r'name="(\w+)"[^>]*form="close-run"', panel)
