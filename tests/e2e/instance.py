@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,6 +49,8 @@ PEOPLE = (
 """Who signs in: each has the rights of the job and no more."""
 
 T = TypeVar("T")
+_OF_THE_SERVICE = frozenset({"worker_id", "version", "updated_at", "unsupported"})
+"""What pay-calc says of a profile that nobody sends it."""
 _LINK = re.compile(r"https?://[^\s\"<>]+/approve/[A-Za-z0-9_.~-]+")
 
 
@@ -131,6 +134,17 @@ class Agency:
         """Submitted timesheets of clients that do not answer."""
         names = set(self.run.plan["silent_clients"])
         return [one for one in await self.sheets(status="submitted") if self.run.client_refs[one["client_id"]] in names]
+
+    async def pay_below_minimum_wage(self) -> str:
+        """Charge one worker for a room, so that the pay that counts falls below the minimum wage; returns the worker's name."""
+        slips = await self.all("pay-calc", "payslips", week_ending=self.week, pay_basis="paye", state="draft")
+        slip = next(one for one in slips if Decimal(one["net_gbp"]) > 0)
+        door = f"pay-profiles/{slip['worker_id']}"
+        known = await self.get("pay-calc", door)
+        profile = {name: value for name, value in known.items() if name not in _OF_THE_SERVICE}
+        room = {"days_a_week": 7, "charge_a_day_gbp": "99.00", "starts_on": "2026-03-30"}
+        await self.run.client.put("pay-calc", self.run.path(door), profile | {"accommodation": room})
+        return str(slip["worker"])
 
     async def cut_off(self) -> None:
         """Cut the week off unless it is, and wait until pay and billing know."""

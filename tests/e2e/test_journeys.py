@@ -118,11 +118,19 @@ async def test_payroll_manager_clears_the_week_and_a_second_person_releases_it(w
     await expect(flash(page)).to_contain_text("is cut off")
     await agency.cut_off()
     await again_until(page, page.get_by_role("button", name="Cut off"), gone=True)
+    worker = await agency.pay_below_minimum_wage()
     preview = await agency.get("pay-calc", "pay-runs/preview", week_ending=agency.week)
-    assert [preview["matches"], preview["held_timesheets"]] == [True, 0]
+    assert [preview["matches"], preview["held_timesheets"], preview["minimum_wage"]["unacknowledged"]] == [True, 0, 1]
+    await page.reload()
     await expect(page.locator("#preview")).to_contain_text(pounds(preview["net_gbp"]))
     close = page.locator("#close-pay-run")
     await expect(close).to_have_text(f"Close: pay £{pounds(preview['net_gbp'])} net")
+
+    # Somebody's pay is below the minimum wage: the close asks for her reason.
+    low = page.locator("#minimum-wage")
+    await expect(low).to_contain_text(worker)
+    await expect(low).to_contain_text(f"£{pounds(preview['minimum_wage']['shortfall_gbp'])} short in all")
+    await paula.fill(low.locator("textarea"), "The client pays the rest next week")
 
     # Close.
     await paula.enter(close)
@@ -135,6 +143,8 @@ async def test_payroll_manager_clears_the_week_and_a_second_person_releases_it(w
 
     # Prepare the payment file; she cannot release what she prepared.
     await again_until(page, page.locator("#prepare-payment-file"))
+    named = page.get_by_role("cell", name="Paula Payroll (test), ")
+    await expect(named).to_contain_text("The client pays the rest next week")
     await paula.press(".")
     await paula.enter(page.locator("#prepare-payment-file"))
     await expect(flash(page)).to_contain_text("The payment file is prepared")

@@ -34,6 +34,26 @@ CUT_OFF = {
     "now": {"pay_gbp": "488.13"},
 }
 PAY_PREVIEW = {"workers": 8, "gross_gbp": "476.63", "control": {"x": 1}, "findings": {"over_60_hours": {"count": 3}}}
+LOW_PAY = {
+    "minimum_wage": {"below": 2, "not_tested": 1, "shortfall_gbp": "3.10", "unacknowledged": 2, "seen": "5ee4a11"},
+    "findings": {
+        "below_minimum_wage": {
+            "count": 2,
+            "items": [
+                {"worker_id": AGENCY, "worker": "Worker 00017 Testcase", "payslip_id": RUN,
+                 "detail": "2.10 below the minimum wage", "acknowledged": None},
+                {"worker_id": AGENCY, "worker": "named before", "payslip_id": RUN,
+                 "detail": "1.00 below the minimum wage", "acknowledged": {"by": "Pat Testcase"}},
+            ],
+        },
+        "minimum_wage_not_tested": {
+            "count": 1,
+            "items": [
+                {"worker_id": AGENCY, "worker": None, "payslip_id": RUN, "detail": "no birth date", "acknowledged": None},
+            ],
+        },
+    },
+}  # fmt: skip
 MONEY = {"documents": 2, "net_gbp": "711.11"}
 BILL_PREVIEW = {
     "ready_timesheets": 9, "billed_before": MONEY | {"documents": 0}, "this_run": MONEY, "billed_after": MONEY,
@@ -156,6 +176,31 @@ class TestPayRun:
         assert services.sent[-1][3] == {"week_ending": WEEK, "accept_difference": accepted}
         alone = paybill("pay-run", "close", WEEK, "-a", "NORTH", *accepting[:2])
         assert isinstance(alone.exception, StackError)
+
+    def test_low_pay_is_listed_with_what_to_do_and_closed_with_a_name(self, services: Services) -> None:
+        refused = {"code": "minimum_wage_not_acknowledged", "detail": "Two payslips need a name."}
+        services.say("pay-calc", "POST", f"{BASE}/pay-runs", refused, status=409)
+        services.say("pay-calc", "GET", f"{BASE}/pay-runs/preview", LOW_PAY)
+        result = paybill("pay-run", "close", WEEK, "-a", "NORTH")
+        assert isinstance(result.exception, StackError)
+        told = str(result.exception)
+        assert "Two payslips need a name." in told
+        assert "--acknowledge-minimum-wage REASON --acknowledge-seen 5ee4a11" in told
+        for shown in ("Worker 00017 Testcase", "2.10 below the minimum wage", AGENCY, "no birth date", RUN):
+            assert shown in result.output
+        assert "named before" not in result.output
+        silent = paybill("pay-run", "close", WEEK, "-a", "NORTH", "--json")
+        assert (silent.stdout, isinstance(silent.exception, StackError)) == ("", True)
+
+        services.say("pay-calc", "POST", f"{BASE}/pay-runs", CLOSED)
+        naming = ("--acknowledge-by", "Pat Testcase", "--acknowledge-minimum-wage", "the rest comes next week")
+        assert paybill("pay-run", "close", WEEK, "-a", "NORTH", *naming, "--acknowledge-seen", "5ee4a11").exit_code == 0
+        acknowledged = {"by": "Pat Testcase", "reason": "the rest comes next week", "seen": "5ee4a11"}
+        assert services.sent[-1][3] == {"week_ending": WEEK, "acknowledge_minimum_wage": acknowledged}
+        before = len(services.sent)
+        blind = paybill("pay-run", "close", WEEK, "-a", "NORTH", *naming)
+        assert isinstance(blind.exception, StackError)
+        assert len(services.sent) == before, "nothing is closed unseen"
 
 
 class TestInvoiceRun:

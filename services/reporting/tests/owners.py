@@ -81,6 +81,8 @@ class Owners:
         """Services whose consumer has stopped."""
         self.letter: dict[str, Any] = {}
         """What is different about the one dead letter."""
+        self.acknowledged: dict[str, Any] | None = None
+        """Who put a name to the pay that is below the minimum wage or could not be tested, once somebody has."""
 
     def transport(self) -> httpx.MockTransport:
         return httpx.MockTransport(self._answer)
@@ -102,6 +104,29 @@ class Owners:
         if path.endswith("/pdf"):
             return httpx.Response(200, content=_PDF, headers={"content-type": "application/pdf"})
         return httpx.Response(200, json=json.loads(json.dumps(self._json(service, path, request), default=str)))
+
+    def minimum_wage(self) -> dict[str, Any]:
+        """One payslip below the minimum wage and one not tested, as pay-calc answers them with a run."""
+        found = (
+            ("below_minimum_wage", "2.10 below the minimum wage"),
+            (
+                "minimum_wage_not_tested",
+                "no birth date, and the pay is below the adult rate",
+            ),
+        )
+        items = [
+            {
+                "worker_id": self.world.worker_of(n), "worker": None, "payslip_id": self.world.payslip_id(n), "revision": 2,
+                "code": code, "detail": detail, "shortfall_gbp": "0.00" if n else "2.10", "acknowledged": self.acknowledged,
+            }
+            for n, (code, detail) in enumerate(found)
+        ]  # fmt: skip
+        waits = (
+            {"unacknowledged": 2, "seen": "5ee4a11"}
+            if self.acknowledged is None
+            else {"unacknowledged": 0, "seen": None}
+        )
+        return {"below": 1, "not_tested": 1, "shortfall_gbp": "2.10", "items": items} | waits
 
     def _json(self, service: str, path: str, request: httpx.Request) -> Any:
         world = self.world
@@ -160,6 +185,8 @@ class Owners:
         if path == "/pay-runs/preview":
             own = {"timesheets": 28, "payable_minutes": 68000, "payable_units": "0", "pay_gbp": "14001.00"}
             finding = {"worker_id": worker, "timesheet_id": world.timesheet_id(5), "minutes": 2340, "pay_gbp": "512.40"}
+            minimum_wage = self.minimum_wage()
+            named = {item["code"]: {"count": 1, "items": [item]} for item in minimum_wage.pop("items")}
             return {
                 "week_ending": world.week,
                 "period_to": "2026-04-06",
@@ -171,7 +198,9 @@ class Owners:
                 "payslips": 24,
                 "gross_gbp": "12450.10",
                 "net_gbp": "9963.20",
+                "minimum_wage": minimum_wage,
                 "findings": {
+                    **named,
                     "missing_pay_profile": {"count": 1, "items": [{**finding, "code": "missing_pay_profile"}]},
                     "over_60_hours": {"count": 1, "items": [{**finding, "detail": "63 hours in the week"}]},
                     "negative_pay": {"count": 0, "items": []},
@@ -221,7 +250,8 @@ class Owners:
                 "held_timesheets": 1,
                 "held_minutes": 2340,
             }
-            return {"pay_run_id": path.rsplit("/", 1)[-1], "state": "closed", "left_out": [left]}
+            run = {"pay_run_id": path.rsplit("/", 1)[-1], "state": "closed", "left_out": [left]}
+            return run | {"minimum_wage": self.minimum_wage()}
         if path.endswith("/explanation"):
             return self.explanation
         if path == "/expiring":

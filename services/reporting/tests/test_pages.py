@@ -91,6 +91,7 @@ NO_EXPORT = {
     "developers.html": "about the API, not about records",
     "invoices.html": "what a run would change: sums before and after",
     "macros.html": "another service's answer, whatever its fields",
+    "minimum_wage.html": "in whose name low pay is paid: of pay-calc, which lists them",
     "run_files.html": "who a run left out: of pay-calc, which lists them",
     "timesheet.html": "the few documents that it is on, each a link",
     "week.html": "queues and the oldest: each row leads to a list that has one",
@@ -230,6 +231,49 @@ class TestCommands:
         principal = await site.app.state.verifier.verify(sent.headers["authorization"].removeprefix("Bearer "))
         assert principal.subject == "pat"
         assert principal.agencies == {site.world.agency}
+
+    async def test_pay_below_the_minimum_wage_is_shown_in_money_and_people_and_closed_with_a_name(
+        self, site: Site
+    ) -> None:
+        async with site.sign_in() as browser:
+            page = (await browser.get(f"{site.week}/pay")).text
+            form = re.search(r'<form method="post" id="(close-run)"', page)
+            assert form
+            panel = (await browser.get(f"{site.week}/pay/preview", headers={"HX-Request": "true"})).text
+            words = re.sub(r"<[^>]+>", "", panel)
+            assert "1 payslip is below the minimum wage, £2.10 short in all; 1 could not be tested." in words
+            assert "Not tested: no birth date, and the pay is below the adult rate" in words
+            assert "Why you, Pat Payroll, let 2 payslips be paid as they are" in words
+            for n in (0, 1):
+                assert f'href="/agencies/{site.world.agency}/payslips/{site.world.payslip_id(n)}"' in panel
+            asked = re.findall(r'name="(\w+)"[^>]*form="close-run"', panel)
+            assert asked == ["minimum_wage_seen", "minimum_wage_reason"]
+            seen = re.search(r'name="minimum_wage_seen" value="(\w+)" form="close-run"', panel)
+            assert seen
+            sent_form = {"csrf": csrf_of(page), "back": f"{site.week}/pay", "key": "k-2", "week_ending": "2026-04-05"}
+            sent_form |= {"minimum_wage_seen": seen.group(1), "minimum_wage_reason": " Paid the rest next week "}
+            await browser.post(f"/agencies/{site.world.agency}/commands/close-pay-run", data=sent_form)
+        [sent] = site.owners.sent()
+        assert json.loads(sent.content) == {
+            "week_ending": "2026-04-05",
+            "acknowledge_minimum_wage": {"by": "Pat Payroll", "reason": "Paid the rest next week", "seen": "5ee4a11"},
+        }
+
+    async def test_a_run_says_in_whose_name_low_pay_was_paid_and_asks_where_nobody_did(self, site: Site) -> None:
+        world: World = site.other  # type: ignore[attr-defined]
+        path = f"/agencies/{world.agency}/pay-runs/{world.id('pay-run', world.week)}/files?week={world.week}"
+        async with site.sign_in("bea") as browser:
+            waits = (await browser.get(path)).text
+            site.owners.acknowledged = {
+                "by": "Pat Payroll", "at": "2026-04-07T11:05:00Z", "reason": "Paid the rest next week", "revision": 2,
+            }  # fmt: skip
+            named = (await browser.get(path)).text
+        assert "2 came up while the run closed" in waits
+        assert 'name="minimum_wage_seen" value="5ee4a11"' in waits
+        assert "Nobody’s yet" in waits
+        words = re.sub(r"<[^>]+>", "", named)
+        assert words.count("Pat Payroll, Tue 7 Apr 12:05: Paid the rest next week") == 2
+        assert "minimum_wage_reason" not in named
 
     async def test_a_refusal_says_what_and_what_to_do(self, site: Site) -> None:
         problem = {"code": "week_not_cut_off", "detail": "The week is not cut off.", "hint": "Cut it off first."}

@@ -23,12 +23,22 @@ from paybill_stack.cli_common import (
     run,
     week_of_text,
 )
-from paybill_stack.client import ApiClient
+from paybill_stack.client import ApiClient, Refused
 
 pay_run = typer.Typer(help="Preview and close a week's pay.", no_args_is_help=True)
 invoice_run = typer.Typer(help="Preview and issue a week's invoices.", no_args_is_help=True)
 By = Annotated[str | None, typer.Option("--accept-by", help="Who accepts that totals differ from the cut-off.")]
 Why = Annotated[str | None, typer.Option("--accept-reason", help="Why.")]
+AckBy = Annotated[str | None, typer.Option("--acknowledge-by", help="Who looked at pay below the minimum wage.")]
+AckWhy = Annotated[
+    str | None,
+    typer.Option("--acknowledge-minimum-wage", help="Why pay below the minimum wage, or not tested, proceeds."),
+]
+AckSeen = Annotated[
+    str | None, typer.Option("--acknowledge-seen", help="The mark that the list of them was printed with.")
+]
+MINIMUM_WAGE = ("below_minimum_wage", "minimum_wage_not_tested")
+_NOT_ACKNOWLEDGED = ("minimum_wage_not_acknowledged", "minimum_wage_findings_changed")
 _CLOSE_POLLS_MAX = 600
 _POLL_S = 1.0
 
@@ -58,17 +68,34 @@ def pay_close(
     instance: Instance = DEFAULT_INSTANCE_NAME,
     accept_by: By = None,
     accept_reason: Why = None,
+    acknowledge_by: AckBy = None,
+    acknowledge_minimum_wage: AckWhy = None,
+    acknowledge_seen: AckSeen = None,
     as_json: AsJson = False,
 ) -> None:
-    """Close the week's pay; safe to run again, it goes on with the same run."""
+    """Close the week's pay; safe to run again, it goes on with the same run. Pay below the minimum wage, or not tested, is listed first
+    and needs a person's name."""
     agency_id, week = agency_id_of(agency), week_of_text(week_ending)
     body = _accepting({"week_ending": week}, accept_by, accept_reason)
+    body = _acknowledging(body, acknowledge_by, acknowledge_minimum_wage, acknowledge_seen)
 
     async def close() -> Mapping[str, Any]:
         async with connect(instance, agency_id) as client:
             return await close_pay_run(client, agency_id, body)
 
-    _show("pay run", run(close()), as_json=as_json)
+    try:
+        found = run(close())
+    except Refused as error:
+        if error.code not in _NOT_ACKNOWLEDGED:
+            raise
+        preview = run(_get(instance, agency_id, "pay-calc", "pay-runs/preview", week_ending=week))
+        if not as_json:
+            _list_minimum_wage(preview)
+        raise StackError(
+            f"{error.detail} Put right what is wrong; to pay the rest as it is, close again with --acknowledge-by NAME "
+            f"--acknowledge-minimum-wage REASON --acknowledge-seen {preview['minimum_wage']['seen']}"
+        ) from error
+    _show("pay run", found, as_json=as_json)
 
 
 @invoice_run.command("preview")
@@ -132,6 +159,31 @@ def _accepting(body: dict[str, Any], by: str | None, reason: str | None) -> dict
     if (by is None) != (reason is None):
         raise StackError("--accept-by and --accept-reason go together")
     return body if by is None else body | {"accept_difference": {"by": by, "reason": reason}}
+
+
+def _acknowledging(body: dict[str, Any], by: str | None, reason: str | None, seen: str | None) -> dict[str, Any]:
+    given = {"by": by, "reason": reason, "seen": seen}
+    if None not in given.values():
+        return body | {"acknowledge_minimum_wage": given}
+    if any(value is not None for value in given.values()):
+        raise StackError(
+            "--acknowledge-by, --acknowledge-minimum-wage and --acknowledge-seen go together; close without them to see the list"
+        )
+    return body
+
+
+def _list_minimum_wage(preview: Mapping[str, Any]) -> None:
+    """The payslips that nobody has put a name to."""
+    items = [item for code in MINIMUM_WAGE for item in preview["findings"][code]["items"]]
+    lines = [
+        [item["worker"] or item["worker_id"], item["detail"], item["payslip_id"]]
+        for item in items
+        if item["acknowledged"] is None
+    ]
+    console.print(rows("below the minimum wage, or not tested", ["worker", "what the test found", "id"], lines))
+    more = preview["minimum_wage"]["unacknowledged"] - len(lines)
+    if more > 0:
+        console.print(f"and {more} more")
 
 
 async def _get(instance: str, agency_id: UUID, service: str, tail: str, **params: Any) -> dict[str, Any]:

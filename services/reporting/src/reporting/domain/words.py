@@ -163,7 +163,14 @@ _REASONS = {
         "Correct that year's submission, and settle with the worker by hand.",
     ),
     "negative_pay": ("A correction is larger than the pay", "It waits for a week with enough pay."),
-    "below_minimum_wage": ("Below the minimum wage", "Check the hours and the rate."),
+    "below_minimum_wage": (
+        "Below the minimum wage",
+        "Check the hours and the rate; what stays is paid once a person has put a name to it.",
+    ),
+    "minimum_wage_not_tested": (
+        "The minimum wage could not be tested",
+        "Record what is missing, or put a name to it; the pay proceeds.",
+    ),
     "unsupported_profile": ("The pay profile needs something not supported yet", "Pay this worker elsewhere for now."),
     "missing_client_terms": ("The client has no invoice terms", "Enter the client's terms."),
     "missing_terms": ("The client has no invoice terms", "Enter the client's terms."),
@@ -218,6 +225,11 @@ def remedy(code: str) -> str:
 def left_out(outcome: str | None, code: str | None) -> str:
     """Why a pay run did not pay a worker, or not whole."""
     return _LEFT_OUT.get(code or "") or _LEFT_OUT.get(outcome or "") or reason({"code": code or outcome or ""})
+
+
+def minimum_wage(code: str, detail: str) -> str:
+    """What the minimum wage test found of a payslip."""
+    return f"Not tested: {detail}" if code == "minimum_wage_not_tested" else f"£{detail}"
 
 
 def requirement(code: str | None) -> str:

@@ -101,7 +101,8 @@
         const more = Number(news.counts[list.dataset.totalKey]) - Number(list.dataset.total);
         if (more > 0) { fresh.hidden = false; fresh.textContent = `${more} new: show`; }
       }
-      $$("[data-refresh-on]").forEach(el => { if (news.changed && window.htmx) window.htmx.trigger(el, "facts"); });
+      // Nothing is redrawn under somebody who is writing in it.
+      $$("[data-refresh-on]").forEach(el => { if (news.changed && window.htmx && !$("textarea:focus", el)) window.htmx.trigger(el, "facts"); });
     });
     addEventListener("pagehide", () => source.close());
   };

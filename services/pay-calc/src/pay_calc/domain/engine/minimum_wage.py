@@ -18,9 +18,9 @@ SCALE = 600000
 
 @dataclass(frozen=True, slots=True)
 class MinimumWageOutcome:
-    """`status` not_tested: `reason` says which fact is missing; the pay run lists it before the close, and pay proceeds. `rate_pence`: the
-    hourly rate tested against. `shortfall_pence`: what is owed, up to the penny; zero on a pass. `surplus_pence`: on a pass with hours,
-    whole pence above it."""
+    """`status` not_tested: `reason` says which fact is missing; a person puts a name to it before the close, and pay proceeds.
+    `rate_pence`: the hourly rate tested against. `shortfall_pence`: what is owed, up to the penny; zero on a pass. `surplus_pence`: on a
+    pass with hours, whole pence above it."""
 
     status: Literal["pass", "fail", "not_tested"]
     minutes: int

@@ -64,6 +64,15 @@ def _run_body(form: Form, who: Visitor) -> dict[str, Any]:
     return body
 
 
+def _close_body(form: Form, who: Visitor) -> dict[str, Any]:
+    body = _run_body(form, who)
+    reason = form.get("minimum_wage_reason", "").strip()
+    if reason:
+        seen = form.get("minimum_wage_seen", "")
+        body["acknowledge_minimum_wage"] = {"by": who.principal.name, "reason": reason, "seen": seen}
+    return body
+
+
 def _document(form: Form, who: Visitor) -> dict[str, Any]:
     return {
         "document_id": str(_document_id(form)),
@@ -237,7 +246,7 @@ COMMANDS: dict[str, Command] = {
         "pay-calc",
         "POST",
         lambda f: "/pay-runs",
-        _run_body,
+        _close_body,
         lambda f: f"Closing the pay run of {show.week(_week(f))}.",
         _closed,
     ),

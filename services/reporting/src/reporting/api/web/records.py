@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -404,17 +404,87 @@ async def pay_page(request: Request, agency_id: UUID, week_ending: WeekPath) -> 
 
 @router.get("/agencies/{agency_id}/weeks/{week_ending}/pay/preview")
 async def pay_preview(request: Request, agency_id: UUID, week_ending: WeekPath) -> Response:
-    """What closing the pay run would do, from pay-calc."""
-    return await _owner_panel(
+    """What closing the pay run would do, from pay-calc, and the pay that a person puts a name to first."""
+    who = await visitor(request)
+    who.agency(agency_id)
+    params = {"week_ending": sunday(week_ending).isoformat()}
+    answer, away, refused = await _ask(request, who, agency_id, "pay-calc", "/pay-runs/preview", params)
+    raw = dict(answer) if isinstance(answer, Mapping) else {}
+    findings = dict(raw.get("findings") or {})
+    mine = [findings.pop(code, None) or {} for code in ("below_minimum_wage", "minimum_wage_not_tested")]
+    items = [item for finding in mine for item in finding.get("items") or []]
+    summary = raw.pop("minimum_wage", None) or {}
+    async with reading(request, agency_id) as tx:
+        minimum_wage = await _minimum_wage(tx, summary, items)
+    return await page(
         request,
-        agency_id,
-        service="pay-calc",
-        path="/pay-runs/preview",
-        params={"week_ending": sunday(week_ending).isoformat()},
+        who,
+        "pay_preview.html",
+        agency_id=agency_id,
+        week_ending=week_ending,
         heading="What closing would do",
         empty="Nothing to pay in this week yet.",
         panel_id="preview",
-        nav="pay",
+        nav_of="pay",
+        shown=await _tidied(request, agency_id, raw | {"findings": findings}),
+        minimum_wage=minimum_wage,
+        open=raw.get("state") == "open",
+        away=away,
+        refused=refused,
+    )
+
+
+@dataclass(frozen=True)
+class MinimumWageRow:
+    """A payslip that is below the minimum wage or could not be tested; `by`, `at`, `reason`: who put a name to it, once somebody has."""
+
+    payslip_id: str
+    worker: str
+    what: str
+    by: str
+    at: datetime | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class MinimumWage:
+    """Those of a week: how many, what is short, how many wait for a name, and the mark of these."""
+
+    below: int
+    not_tested: int
+    shortfall_gbp: Decimal
+    unacknowledged: int
+    seen: str
+    rows: tuple[MinimumWageRow, ...]
+
+    @property
+    def left_out(self) -> int:
+        return self.below + self.not_tested - len(self.rows)
+
+
+async def _minimum_wage(tx: Tx, summary: Mapping[str, Any], items: list[Any]) -> MinimumWage:
+    """Pay-calc's minimum wage findings, with the workers by name."""
+    raw = [item for item in items[: tidy.ROWS_MAX] if isinstance(item, Mapping)]
+    names = await labels_of(tx, kind="worker", ids={UUID(str(item["worker_id"])) for item in raw})
+    return MinimumWage(
+        below=int(summary.get("below") or 0),
+        not_tested=int(summary.get("not_tested") or 0),
+        shortfall_gbp=Decimal(str(summary.get("shortfall_gbp") or 0)),
+        unacknowledged=int(summary.get("unacknowledged") or 0),
+        seen=str(summary.get("seen") or ""),
+        rows=tuple(_minimum_wage_row(item, names) for item in raw),
+    )
+
+
+def _minimum_wage_row(item: Mapping[str, Any], names: Mapping[UUID, str]) -> MinimumWageRow:
+    named = item.get("acknowledged") or {}
+    return MinimumWageRow(
+        payslip_id=str(item.get("payslip_id", "")),
+        worker=names.get(UUID(str(item["worker_id"])), "Not named yet"),
+        what=words.minimum_wage(str(item.get("code", "")), str(item.get("detail", ""))),
+        by=str(named.get("by") or ""),
+        at=datetime.fromisoformat(str(named["at"])) if named else None,
+        reason=str(named.get("reason") or ""),
     )
 
 
@@ -441,19 +511,21 @@ class LeftOut:
 
 @router.get("/agencies/{agency_id}/pay-runs/{pay_run_id}/files")
 async def run_files(request: Request, agency_id: UUID, pay_run_id: UUID, week: WeekQuery) -> Response:
-    """The payment files of a pay run, and who may release each."""
+    """The payment files of a pay run, who may release each, whom the run left out, and who put a name to low pay."""
     who = await visitor(request)
     who.agency(agency_id)
     answer, away, refused = await _ask(
         request, who, agency_id, "pay-calc", "/payment-files", {"pay_run_id": str(pay_run_id)}
     )
     run, _, _ = await _ask(request, who, agency_id, "pay-calc", f"/pay-runs/{pay_run_id}")
-    found = answer.get("items") if isinstance(answer, Mapping) else answer
-    files = [_payment_file(item, who) for item in found or [] if isinstance(item, Mapping)]
+    items = answer.get("items") if isinstance(answer, Mapping) else answer
+    files = [_payment_file(item, who) for item in items or [] if isinstance(item, Mapping)]
     prepared = sum((file.total_gbp for file in files if not file.released), Decimal(0))
     async with reading(request, agency_id) as tx:
         found_week = await read_week(tx, agency_id=agency_id, week_ending=sunday(week), with_tie_out=False)
         left_out = await _left_out(tx, run)
+        found = run.get("minimum_wage") if isinstance(run, Mapping) else None
+        minimum_wage = await _minimum_wage(tx, found or {}, (found or {}).get("items") or [])
     return await page(
         request,
         who,
@@ -463,6 +535,7 @@ async def run_files(request: Request, agency_id: UUID, pay_run_id: UUID, week: W
         files=files,
         covered=prepared > 0 and prepared >= found_week.to_pay_gbp,
         left_out=left_out,
+        minimum_wage=minimum_wage,
         away=away,
         refused=refused,
         back=f"/agencies/{agency_id}/weeks/{week}/pay",
