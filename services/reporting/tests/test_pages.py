@@ -99,6 +99,8 @@ NO_EXPORT = {
     "timesheet.html": "the few documents that it is on, each a link",
     "week.html": "queues and the oldest: each row leads to a list that has one",
     "what_if.html": "sums before and after",
+    "work.html": "the last runs of two owners, each a link to its page",
+    "work_run.html": "who a run leaves out so far: of its owner, which lists them",
 }
 """Templates with a table that has no export of its own, and why."""
 TEMPLATES = Path(exports.__file__).parents[2] / "templates"

@@ -212,11 +212,23 @@ async def test_an_owner_that_is_away_or_stands_still_is_said_so(site: Site) -> N
         away = (await browser.get(page_of(site.world))).text
         listed = await seen(browser, f"/agencies/{site.world.agency}/work")
     assert "Stands still" in still
+    assert "Time left –" in still
     assert re.search(r"Nothing has moved for 3 min \d+ s", still)
     assert "The pay-calc service does not answer" in away
     assert 'hx-trigger="every 2s"' in away, "it asks again"
     assert "its runs are missing from this list" in listed
     assert "Issuing invoices, w/e 5 Apr 2026" in listed, "the other owner answers"
+
+
+async def test_an_owner_that_is_away_leaves_what_the_facts_say(site: Site) -> None:
+    other: World = site.other  # type: ignore[attr-defined]
+    site.owners.away.add("pay-calc")
+    async with site.sign_in("bea") as browser:
+        text = await seen(browser, page_of(other))
+        unknown = await seen(browser, page_of(site.world))
+    assert "A run of this week was closed" in text
+    assert "Pay run, w/e 5 Apr 2026 No answer" in unknown, "nobody knows that it is being closed"
+    assert "A run of this week was closed" not in unknown
 
 
 async def test_the_list_has_what_moves_first_and_who_began_it(site: Site) -> None:
@@ -235,6 +247,18 @@ async def test_the_list_has_what_moves_first_and_who_began_it(site: Site) -> Non
     assert rows[0][1:5] == ["Under way 41%", "1,250 of 3,000 workers", "Mon 6 Apr 15:00", "Pat Payroll"]
     assert rows[1][1:3] == ["Done", "3,000 workers"]
     assert rows[1][4] == "nightly-job"
+
+
+async def test_who_may_not_see_pay_sees_the_rest(site: Site) -> None:
+    other: World = site.other  # type: ignore[attr-defined]
+    site.owners.invoice_runs = [invoice_run(other)]
+    async with site.sign_in("rae") as reader:
+        listed = await seen(reader, f"/agencies/{other.agency}/work")
+        pay = await seen(reader, page_of(other))
+    assert "Pay runs need the right pay:read, which your account does not have." in listed
+    assert "Issuing invoices, w/e 5 Apr 2026" in listed
+    assert "How far it is needs the right pay:read" in pay
+    assert not [request for request in site.owners.asked if request.url.host == "pay-calc.test"]
 
 
 async def test_another_agency_sees_nothing_of_it(site: Site, slow_owner: asyncio.Event) -> None:

@@ -26,11 +26,14 @@ class Kind:
     service: str
     path: str
     command: str
+    right: str
     unit: str
+    name: str
     running: str
     over: str
     refused: str
     never: str
+    lacking: str
 
 
 PAY_RUN = Kind(
@@ -38,22 +41,28 @@ PAY_RUN = Kind(
     service="pay-calc",
     path="/pay-runs",
     command="close-pay-run",
+    right="pay:read",
     unit="workers",
+    name="Pay run",
     running="Closing the pay run",
     over="Pay run closed",
     refused="Pay run not closed",
     never="Pay run not closed yet",
+    lacking="Pay runs",
 )
 INVOICE_RUN = Kind(
     key="invoice-run",
     service="invoicing",
     path="/invoice-runs",
     command="issue-invoices",
+    right="read",
     unit="clients",
+    name="Invoice run",
     running="Issuing invoices",
     over="Invoices issued",
     refused="Invoices not issued",
     never="Invoices not issued yet",
+    lacking="Invoice runs",
 )
 KINDS = {kind.key: kind for kind in (PAY_RUN, INVOICE_RUN)}
 OF_COMMAND = {kind.command: kind for kind in KINDS.values()}

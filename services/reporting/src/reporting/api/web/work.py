@@ -14,6 +14,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
+from paybill_common.db import Tx
 from reporting.api.forward import Refused
 from reporting.api.web.context import Visitor, newest_week, page, reading, visitor
 from reporting.api.web.overview import Act, WeekPath
@@ -24,6 +25,7 @@ from reporting.domain import show, words
 from reporting.domain import work as rules
 from reporting.domain.tidy import Fact
 from reporting.domain.work import PAY_RUN, Asked, Kind, Run
+from reporting.store import week as week_store
 from reporting.store import work as store
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -37,11 +39,12 @@ KindPath = Literal["pay-run", "invoice-run"]
 
 @dataclass(frozen=True)
 class Told:
-    """What the owner tells of one week's work, or that it is away or refuses."""
+    """What the owner tells of one kind of work, or why it does not. `lacks`: the right that the person needs to be told."""
 
     runs: Sequence[Run] = ()
     away: str | None = None
     refused: Refused | None = None
+    lacks: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ async def work_page(request: Request, agency_id: UUID) -> Response:
         week_ending=week,
         rows=rows,
         moving=any(row.moving for row in rows),
-        told=list(told.values()),
+        told=told,
     )
 
 
@@ -101,8 +104,11 @@ async def work_run_page(
     async with reading(request, agency_id) as tx:
         asked = await store.newest(tx, agency_id=agency_id, command=of.command, week_ending=week)
         at = await store.real_now(tx)
+        closed = await _closed(tx, agency_id, of, week) if told.away else None
         left_out = await left_out_of(tx, {"left_out": left_raw[:LEFT_OUT_SHOWN]})
     state = rules.state_of(run, runs=len(told.runs), asked=asked, now=at)
+    if told.lacks or told.refused:
+        state = "untold"
     if told.away and (asked is None or asked.running):
         state = "away"
     done = 0 if run is None else rules.percent(run.done, run.total)
@@ -116,19 +122,21 @@ async def work_run_page(
         agency_id=agency_id,
         week_ending=week,
         kind=of,
-        heading=heading_of(of, state),
+        heading=of.name if state == "away" and asked is None else heading_of(of, state),
+        closed=closed,
         state=state,
-        word=rules.STATES.get(state, words.State("No answer", "blocked")),
+        word=rules.STATES.get(state, words.State("No answer", "blocked" if state == "away" else "none")),
         told=told,
         run=run if state in ("running", "still", "done") else None,
         asked=asked,
         by=_by(request, run, asked),
-        facts=_facts(of, run, at) if run is not None and state in ("running", "still", "done") else [],
+        facts=_facts(of, run, state, at) if run is not None and state in ("running", "still", "done") else [],
         percent=done,
         still=None if run is None or run.moved_at is None else at - run.moved_at,
         since=None if asked is None else at - asked.began_at,
         left_out=left_out,
         left_out_total=len(left_raw),
+        parked=sum(row.get("reason") == "parked_events" for row in left_raw),
         moving=moving,
         step=step,
         news=said != step,
@@ -141,10 +149,18 @@ async def work_run_page(
 
 async def _told(request: Request, who: Visitor, agency_id: UUID, kind: Kind, params: Mapping[str, str]) -> Told:
     """The owner's runs, newest first."""
+    if not who.may(kind.right):
+        return Told(lacks=kind.right)
     answer, away, refused = await ask(request, who, agency_id, kind.service, kind.path, params)
     items = answer.get("items") if isinstance(answer, Mapping) else None
     runs = [rules.run_of(kind, item) for item in items or [] if isinstance(item, Mapping)]
     return Told(runs, away, refused)
+
+
+async def _closed(tx: Tx, agency_id: UUID, kind: Kind, week: date) -> Any | None:
+    """The week's newest run that the facts here tell of, for when its owner is away."""
+    runs_of = week_store.pay_runs if kind is PAY_RUN else week_store.invoice_runs
+    return next(iter(await runs_of(tx, agency_id=agency_id, week_ending=week)), None)
 
 
 async def _left_out_raw(
@@ -163,6 +179,8 @@ async def _left_out_raw(
 
 def heading_of(kind: Kind, state: str) -> str:
     """What the page is about, in the tense of its state."""
+    if state == "untold":
+        return kind.name
     if state in ("refused", "unheard"):
         return kind.refused
     return {"done": kind.over, "none": kind.never}.get(state, kind.running)
@@ -180,7 +198,7 @@ def _by(request: Request, run: Run | None, asked: Asked | None) -> str:
     return asked.name if asked is not None else ""
 
 
-def _facts(kind: Kind, run: Run, at: datetime) -> list[Fact]:
+def _facts(kind: Kind, run: Run, state: str, at: datetime) -> list[Fact]:
     """The figures of a run, as far as there are any."""
     raw = run.raw
 
@@ -196,7 +214,8 @@ def _facts(kind: Kind, run: Run, at: datetime) -> list[Fact]:
 
     pace = Fact("Rate", rules.rate(run, kind.unit))
     if run.open:
-        facts = [pace, Fact("Time left", rules.lasts(rules.left(run, now=at), about=True))]
+        left = None if state == "still" else rules.left(run, now=at)
+        facts = [pace, Fact("Time left", rules.lasts(left, about=True))]
         if kind is not PAY_RUN:
             facts += [number("Invoices so far", "invoices"), money("Net so far £", "net_gbp")]
         return facts
