@@ -169,7 +169,7 @@ async def test_payroll_manager_clears_the_week_and_a_second_person_releases_it(w
     await _work_is_told(rowan.page, f"Pay run closed, {WEEK}")
     assert await rowan.page.evaluate("window.stayed"), "the page came to its end by itself"
     run = await until("the pay run is closed", lambda: _closed_run(agency))
-    await expect(rowan.page.locator("#work")).to_contain_text(f"Net £ {pounds(run['net_gbp'])}")
+    await expect(rowan.page.get_by_role("definition").filter(has_text=pounds(run["net_gbp"]))).to_be_visible()
     await page.goto(address)
     await expect(page.get_by_role("heading", level=1)).to_have_text(f"Pay run closed, {WEEK}")
     assert [Decimal(run["net_gbp"]), run["payslips"] + run["self_bills"]] == [
@@ -179,6 +179,7 @@ async def test_payroll_manager_clears_the_week_and_a_second_person_releases_it(w
 
     # Prepare the payment file; she cannot release what she prepared.
     await paula.enter(page.locator("#next-file"))
+    await expect(page.get_by_role("heading", level=1)).to_have_text(f"Pay run, {WEEK}")
     await again_until(page, page.locator("#prepare-payment-file"))
     await paula.press(".")
     await paula.enter(page.locator("#prepare-payment-file"))

@@ -46,10 +46,10 @@ async def address_of(name: str, week: Week) -> str:
     if name == "invoice":
         return f"{own}/invoices/{await _invoice(week, agency)}"
     if name == "work":
-        return f"{own}/work"
+        return f"{own}/progress"
     if name == "work-run":
         await _invoice(week, agency)
-        return f"{own}/work/invoice-run/{agency.week}"
+        return f"{own}/progress/invoice-run/{agency.week}"
     if name == "approval":
         return await _approval_link(week, agency)
     if name == "clients":

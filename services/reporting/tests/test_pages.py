@@ -55,10 +55,10 @@ PAGES: dict[str, Callable[[World], str]] = {
     "clients": lambda w: f"/agencies/{w.agency}/weeks/{w.week}/clients?consultant_id={w.id('consultant', 1)}",
     "whose clients": lambda w: f"/agencies/{w.agency}/weeks/{w.week}/clients",
     "not approved": lambda w: f"/agencies/{w.agency}/weeks/{w.week}/timesheets?not_approved=1",
-    "work": lambda w: f"/agencies/{w.agency}/work",
-    "closing": lambda w: f"/agencies/{w.agency}/work/pay-run/{w.week}",
-    "issuing": lambda w: f"/agencies/{w.agency}/work/invoice-run/{w.week}",
-    "nothing closed": lambda w: f"/agencies/{w.agency}/work/pay-run/2026-05-03",
+    "work": lambda w: f"/agencies/{w.agency}/progress",
+    "closing": lambda w: f"/agencies/{w.agency}/progress/pay-run/{w.week}",
+    "issuing": lambda w: f"/agencies/{w.agency}/progress/invoice-run/{w.week}",
+    "nothing closed": lambda w: f"/agencies/{w.agency}/progress/pay-run/2026-05-03",
     "bureau": lambda w: "/bureau",
     "system": lambda w: "/system",
     "developers": lambda w: "/developers",
@@ -222,7 +222,7 @@ class TestCommands:
             answer = await browser.post(
                 f"/agencies/{site.world.agency}/commands/close-pay-run", data={**form, "accept_reason": "Late sheet"}
             )
-            assert answer.headers["location"] == f"/agencies/{site.world.agency}/work/pay-run/{site.world.week}"
+            assert answer.headers["location"] == f"/agencies/{site.world.agency}/progress/pay-run/{site.world.week}"
         [sent] = site.owners.sent()
         assert sent.url.path == f"/v1/agencies/{site.world.agency}/pay-runs"
         assert sent.headers["idempotency-key"] == "k-1"

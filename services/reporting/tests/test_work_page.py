@@ -25,7 +25,7 @@ pytestmark = pytest.mark.integration
 
 
 def page_of(world: World, kind: str = "pay-run") -> str:
-    return f"/agencies/{world.agency}/work/{kind}/{world.week}"
+    return f"/agencies/{world.agency}/progress/{kind}/{world.week}"
 
 
 async def seen(browser: httpx.AsyncClient, path: str, **options: Any) -> str:
@@ -187,7 +187,7 @@ async def test_a_refusal_that_comes_late_stays_with_its_reason(site: Site, slow_
             assert str(said) in text, said
         assert f'href="{site.week}/pay#close"' in answer.text
         assert "hx-trigger" not in answer.text
-        assert "Refused" in await seen(browser, f"/agencies/{world.agency}/work")
+        assert "Refused" in await seen(browser, f"/agencies/{world.agency}/progress")
         site.owners.pay_runs = [pay_run(world, state="closed", workers_done=3000)]
         assert "Pay run closed" in await seen(browser, page_of(world)), "somebody closed it since"
 
@@ -200,7 +200,7 @@ async def test_a_refusal_on_the_spot_goes_back_to_the_form(site: Site) -> None:
         assert answer.headers["location"] == f"{site.week}/pay"
         assert "The week is not cut off." in await seen(browser, f"{site.week}/pay")
         site.owners.refuse.clear()
-        assert "Nothing is under way, and nothing" not in await seen(browser, f"/agencies/{site.world.agency}/work")
+        assert "Nothing is under way, and nothing" not in await seen(browser, f"/agencies/{site.world.agency}/progress")
         assert "Pay run not closed yet" in await seen(browser, page_of(site.world))
 
 
@@ -210,7 +210,7 @@ async def test_an_owner_that_is_away_or_stands_still_is_said_so(site: Site) -> N
         still = await seen(browser, page_of(site.world))
         site.owners.away.add("pay-calc")
         away = (await browser.get(page_of(site.world))).text
-        listed = await seen(browser, f"/agencies/{site.world.agency}/work")
+        listed = await seen(browser, f"/agencies/{site.world.agency}/progress")
     assert "Stands still" in still
     assert "Time left –" in still
     assert re.search(r"Nothing has moved for 3 min \d+ s", still)
@@ -237,7 +237,7 @@ async def test_the_list_has_what_moves_first_and_who_began_it(site: Site) -> Non
     site.owners.pay_runs = [earlier, pay_run(world)]
     site.owners.invoice_runs = []
     async with site.sign_in() as browser:
-        page = (await browser.get(f"/agencies/{world.agency}/work")).text
+        page = (await browser.get(f"/agencies/{world.agency}/progress")).text
     body = page[page.index("<tbody>") : page.index("</tbody>")]
     rows = [
         [" ".join(read_aloud(cell).split()) for cell in re.findall(r"<td.*?</td>", row)]
@@ -253,7 +253,7 @@ async def test_who_may_not_see_pay_sees_the_rest(site: Site) -> None:
     other: World = site.other  # type: ignore[attr-defined]
     site.owners.invoice_runs = [invoice_run(other)]
     async with site.sign_in("rae") as reader:
-        listed = await seen(reader, f"/agencies/{other.agency}/work")
+        listed = await seen(reader, f"/agencies/{other.agency}/progress")
         pay = await seen(reader, page_of(other))
     assert "Pay runs need the right pay:read, which your account does not have." in listed
     assert "Issuing invoices, w/e 5 Apr 2026" in listed
@@ -268,8 +268,12 @@ async def test_another_agency_sees_nothing_of_it(site: Site, slow_owner: asyncio
     site.owners.pay_runs = site.owners.invoice_runs = []
     async with site.sign_in("rae") as stranger:
         assert (await stranger.get(page_of(site.world))).status_code == 403
-        assert (await stranger.get(f"/agencies/{site.world.agency}/work")).status_code == 403
-        for path in (page_of(other), f"/agencies/{other.agency}/work", f"/agencies/{other.agency}/weeks/{other.week}"):
+        assert (await stranger.get(f"/agencies/{site.world.agency}/progress")).status_code == 403
+        for path in (
+            page_of(other),
+            f"/agencies/{other.agency}/progress",
+            f"/agencies/{other.agency}/weeks/{other.week}",
+        ):
             assert "Pat Payroll" not in await seen(stranger, path)
             assert "Under way since" not in await seen(stranger, path)
     slow_owner.set()
@@ -289,7 +293,7 @@ async def test_a_look_brings_the_part_alone_and_speaks_only_of_news(site: Site) 
 @pytest.mark.parametrize("path", ["nonsense/2026-04-05", "pay-run/2026-04-06", "pay-run/1900-01-07"])
 async def test_no_such_work_is_a_page(site: Site, path: str) -> None:
     async with site.sign_in() as browser:
-        answer = await browser.get(f"/agencies/{site.world.agency}/work/{path}")
+        answer = await browser.get(f"/agencies/{site.world.agency}/progress/{path}")
     assert answer.status_code == 422
     assert "urn:uuid:" in answer.text
 

@@ -331,7 +331,7 @@ async def command(request: Request, agency_id: UUID, name: str) -> Response:
             new, work(), patience_s=PATIENCE_S if kind is None else LANDING_S, remember=kind is not None
         )
         if kind is not None:
-            return redirect(f"/agencies/{agency_id}/work/{kind.key}/{new.week_ending}")
+            return redirect(f"/agencies/{agency_id}/progress/{kind.key}/{new.week_ending}")
         if heard is not None:
             await say(request, who, "done", heard.words)
     except Away as error:

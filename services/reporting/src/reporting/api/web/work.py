@@ -63,7 +63,7 @@ class Row:
     order: tuple[bool, datetime]
 
 
-@router.get("/agencies/{agency_id}/work")
+@router.get("/agencies/{agency_id}/progress")
 async def work_page(request: Request, agency_id: UUID) -> Response:
     """What is under way in the agency, whoever began it, and what ended lately."""
     who = await visitor(request)
@@ -86,7 +86,7 @@ async def work_page(request: Request, agency_id: UUID) -> Response:
     )
 
 
-@router.get("/agencies/{agency_id}/work/{kind}/{week_ending}")
+@router.get("/agencies/{agency_id}/progress/{kind}/{week_ending}")
 async def work_run_page(
     request: Request,
     agency_id: UUID,
@@ -255,7 +255,7 @@ def _rows(agency_id: UUID, told: Mapping[Kind, Told], asked: Sequence[Asked], at
             began = run.opened_at or at
             rows.append(
                 Row(
-                    href=f"/agencies/{agency_id}/work/{kind.key}/{week}",
+                    href=f"/agencies/{agency_id}/progress/{kind.key}/{week}",
                     what=f"{heading_of(kind, state)}, {show.week(week)}",
                     state=rules.STATES[state],
                     percent=rules.percent(run.done, run.total) if run.open else None,
@@ -282,7 +282,7 @@ def _rows(agency_id: UUID, told: Mapping[Kind, Told], asked: Sequence[Asked], at
 def _asked_row(agency_id: UUID, one: Asked, at: datetime) -> Row:
     heard = one.running and at - one.began_at > rules.HEARD
     state = "refused" if one.failure is not None else "done" if not one.running else "unheard" if heard else "running"
-    href = f"/agencies/{agency_id}/work/{one.kind.key}/{one.week_ending}" if one.kind and one.week_ending else ""
+    href = f"/agencies/{agency_id}/progress/{one.kind.key}/{one.week_ending}" if one.kind and one.week_ending else ""
     return Row(
         href=href,
         what=one.words.rstrip("."),
