@@ -6,11 +6,13 @@ import csv
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import asyncpg
 from aiokafka import AIOKafkaProducer
 from playwright.async_api import Locator, Page, expect
 from pypdf import PdfReader
@@ -19,9 +21,11 @@ from paybill_common.envelope import encode
 from paybill_common.ids import new_id
 from paybill_contracts.base import Reason
 from paybill_contracts.events import BillHeld
+from paybill_stack.bootstrap import database_name
 from tests.e2e.conftest import Person, Visits
 from tests.e2e.instance import Agency, Week, until
 from tests.e2e.keyboard import Keyboard
+from tests.e2e.test_pages import LAPTOP_WIDTH, PHONE_WIDTH, cut, findings
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True, "device_scale_factor": 2}
 WEEK = "w/e 5 Apr 2026"
@@ -67,6 +71,30 @@ async def again_until(page: Page, wanted: Locator, *, gone: bool = False, tries:
         await page.reload()
         await page.wait_for_timeout(150)
     raise AssertionError(f"{wanted} is {'still' if gone else 'not'} there after {tries} looks")
+
+
+async def _work_is_told(page: Page, heading: str) -> None:
+    """The page of long work has come to this heading, and reads well on a laptop and on a phone."""
+    await expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+    for width in (PHONE_WIDTH, LAPTOP_WIDTH):
+        assert await cut(page, width) == []
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width
+        assert await findings(page) == []
+
+
+@asynccontextmanager
+async def _held_worker(week: Week, agency: Agency) -> AsyncIterator[None]:
+    """One worker of the agency is locked in pay-calc's database: a close waits for it."""
+    connection = await asyncpg.connect(week.place.stack.admin_dsn, database=database_name("pay-calc"))
+    try:
+        async with connection.transaction():
+            held = await connection.fetch(
+                "SELECT 1 FROM worker WHERE agency_id = $1 ORDER BY worker_id LIMIT 1 FOR UPDATE", agency.run.agency_id
+            )
+            assert held
+            yield
+    finally:
+        await connection.close()
 
 
 async def test_payroll_manager_clears_the_week_and_a_second_person_releases_it(week: Week, person: Person) -> None:
@@ -132,16 +160,34 @@ async def test_payroll_manager_clears_the_week_and_a_second_person_releases_it(w
     await expect(low).to_contain_text(f"£{pounds(preview['minimum_wage']['shortfall_gbp'])} short in all")
     await paula.fill(low.locator("textarea"), "The client pays the rest next week")
 
-    # Close.
-    await paula.enter(close)
-    await expect(flash(page)).to_contain_text(f"The pay run of {WEEK}")
+    # Close, with a worker that something else holds for a while: the page of the work waits with it, in anybody's browser.
+    rowan = await person("rowan")
+    async with _held_worker(week, agency):
+        await paula.enter(close)
+        await expect(page.get_by_role("heading", level=1)).to_have_text(f"Closing the pay run, {WEEK}")
+        address = page.url
+        await page.goto("about:blank")
+        await rowan.page.goto(address)
+        await _work_is_told(rowan.page, f"Closing the pay run, {WEEK}")
+        await expect(rowan.page.locator("#work")).to_contain_text("by Paula Payroll (test)")
+        await expect(rowan.page.get_by_role("progressbar")).to_have_accessible_name(
+            re.compile("^0 of [0-9]+ workers done")
+        )
+        await rowan.page.evaluate("window.stayed = true")
+    await _work_is_told(rowan.page, f"Pay run closed, {WEEK}")
+    assert await rowan.page.evaluate("window.stayed"), "the page came to its end by itself"
     run = await until("the pay run is closed", lambda: _closed_run(agency))
+    await expect(rowan.page.get_by_role("definition").filter(has_text=pounds(run["net_gbp"]))).to_be_visible()
+    await page.goto(address)
+    await expect(page.get_by_role("heading", level=1)).to_have_text(f"Pay run closed, {WEEK}")
     assert [Decimal(run["net_gbp"]), run["payslips"] + run["self_bills"]] == [
         Decimal(preview["net_gbp"]),
         preview["payslips"] + preview["self_bills"],
     ]
 
     # Prepare the payment file; she cannot release what she prepared.
+    await paula.enter(page.locator("#next-file"))
+    await expect(page.get_by_role("heading", level=1)).to_have_text(f"Pay run, {WEEK}")
     await again_until(page, page.locator("#prepare-payment-file"))
     named = page.get_by_role("cell", name="Paula Payroll (test), ")
     await expect(named).to_contain_text("The client pays the rest next week")
@@ -152,7 +198,7 @@ async def test_payroll_manager_clears_the_week_and_a_second_person_releases_it(w
     await expect(page.get_by_role("button", name="Release")).to_have_count(0)
 
     # The second person.
-    rowan = await person("rowan")
+    await rowan.page.goto(week.ui)
     await open_week(rowan, agency)
     await go(rowan, "p", "Pay run")
     files = await agency.all("pay-calc", "payment-files", pay_run_id=run["pay_run_id"])
@@ -203,7 +249,8 @@ async def test_credit_controller_issues_the_invoices_and_reads_one(week: Week, p
 
     # Issue.
     await casey.enter(page.locator("#issue-invoices"))
-    await expect(flash(page)).to_contain_text(f"Invoices of {WEEK} are issued")
+    await _work_is_told(page, f"Invoices issued, {WEEK}")
+    await expect(page.locator("#work")).to_contain_text("by Casey Credit (test)")
     issued = await agency.all("invoicing", "invoices", week_ending=agency.week)
     assert len(issued) == preview["this_run"]["documents"]
     assert sum(Decimal(one["net_gbp"]) for one in issued) == Decimal(net)
@@ -212,7 +259,8 @@ async def test_credit_controller_issues_the_invoices_and_reads_one(week: Week, p
 
     # Open one, and its PDF.
     await week.quiet.wait()
-    await page.reload()
+    await casey.enter(page.locator("#next-invoices"))
+    await expect(page.get_by_role("heading", level=1, name="Invoices,")).to_be_visible()
     await casey.press("j", "Enter")
     title = page.get_by_role("heading", level=1)
     await expect(title).to_contain_text("Invoice ")

@@ -25,8 +25,8 @@ WALL_WIDTH = 2560
 SERIOUS = ("serious", "critical")
 PAGES = (
     "sign-in", "bureau", "week", "timesheets", "timesheet", "held-timesheet", "holds", "pay", "payslips", "payslip",
-    "invoices", "invoice", "margin", "clients", "my", "my-payslip", "tie-out", "what-if", "what-if-answer", "system", "developers",
-    "not-found", "approval",
+    "invoices", "invoice", "work", "work-run", "margin", "clients", "my", "my-payslip", "tie-out", "what-if",
+    "what-if-answer", "system", "developers", "not-found", "approval",
 )  # fmt: skip
 
 
@@ -45,6 +45,11 @@ async def address_of(name: str, week: Week) -> str:
         return f"{own}/payslips/{(await agency.all('pay-calc', 'payslips', week_ending=agency.week))[0]['payslip_id']}"
     if name == "invoice":
         return f"{own}/invoices/{await _invoice(week, agency)}"
+    if name == "work":
+        return f"{own}/progress"
+    if name == "work-run":
+        await _invoice(week, agency)
+        return f"{own}/progress/invoice-run/{agency.week}"
     if name == "approval":
         return await _approval_link(week, agency)
     if name == "clients":

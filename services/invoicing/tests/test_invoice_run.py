@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from invoicing.api.driver import drive_run
+from invoicing.api.driver import drive_run, resume_stalled
 from invoicing.app import SPEC
 from invoicing.store.tables import metadata
 from invoicing.usecases import invoice_run
@@ -336,6 +336,24 @@ async def test_the_same_idempotency_key_gives_the_first_answer(service: Service,
     other = {"week_ending": str(WEEK + timedelta(days=7))}
     refused = await service.call("POST", world, "invoice-runs", json=other, headers=headers, status=409)
     assert refused["code"] == "idempotency_key_reused"
+
+
+async def test_a_run_that_its_caller_left_is_finished_and_tells_how_far_it_is(service: Service, world: World) -> None:
+    await a_week(service, world, clients=3, timesheets=6)
+    run_id = await _open(service.runtime, world)
+    with pytest.raises(Killed):
+        await _drive(service.runtime, world, run_id, KillAt("invoice_run.after_client", 2))
+    half = await service.call("GET", world, f"invoice-runs/{run_id}")
+    assert (half["status"], half["clients_done"], half["clients"]) == ("open", 2, 3)
+    assert datetime.fromisoformat(half["began_at"]) < datetime.fromisoformat(half["progressed_at"])
+    runtime = service.runtime
+    assert await resume_stalled(runtime.worker_database, runtime.clock) == 0, "it moved a moment ago"
+    assert await resume_stalled(runtime.worker_database, runtime.clock, after_s=0) == 1
+    whole = await service.call("GET", world, f"invoice-runs/{run_id}")
+    assert (whole["status"], whole["clients_done"]) == ("closed", 3)
+    assert whole["progressed_at"] > half["progressed_at"]
+    assert await resume_stalled(runtime.worker_database, runtime.clock, after_s=0) == 0
+    await _gapless(service, world, whole["invoices"])
 
 
 async def test_a_worker_with_parked_events_is_left_out_and_listed(service: Service, world: World) -> None:

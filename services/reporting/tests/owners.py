@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -60,6 +61,31 @@ def explanation() -> dict[str, Any]:
     }
 
 
+def pay_run(world: World, **more: Any) -> dict[str, Any]:
+    """A closing pay run as pay-calc answers it: 1,250 of 3,000 workers in 50 seconds of real time."""
+    return {
+        "pay_run_id": world.id("pay-run", world.week), "week_ending": world.week, "state": "closing", "opened_by": "pat",
+        "opened_at": "2026-04-06T14:00:00+00:00", "began_at": ago(51), "progressed_at": ago(1), "workers_total": 3000,
+        "workers_done": 1250, "payslips": 0, "self_bills": 0, "gross_gbp": "0.00", "net_gbp": "0.00", "paid_minutes": 0,
+        "held_minutes": 0, "accepted_by": None, "accepted_reason": None,
+    } | more  # fmt: skip
+
+
+def invoice_run(world: World, **more: Any) -> dict[str, Any]:
+    """An open invoice run as invoicing answers it: 12 of 40 clients in four minutes of real time."""
+    return {
+        "invoice_run_id": world.id("invoice-run", world.week), "week_ending": world.week, "ordinal": 1, "status": "open",
+        "opened_by": "paybill-cli", "opened_at": "2026-04-06T14:10:00+00:00", "began_at": ago(241), "progressed_at": ago(1),
+        "clients": 40, "clients_done": 12, "invoices": 13, "credit_notes": 1, "net_gbp": "18220.00", "vat_gbp": "3644.00",
+        "billed_minutes": 93600, "held_minutes": 0, "left_out_workers": [], "accepted_by": None, "accepted_reason": None,
+    } | more  # fmt: skip
+
+
+def ago(seconds: int) -> str:
+    """A real instant, as owners write it."""
+    return (datetime.now(tz=UTC) - timedelta(seconds=seconds)).isoformat()
+
+
 class Owners:
     """A transport that answers like the owning services and keeps what it was asked. `away` names services that are down,
     `answers` what a path answers instead of its usual."""
@@ -77,6 +103,8 @@ class Owners:
             "state": "agrees", "due_at": "2026-04-07T02:00:00Z", "checked_at": "2026-04-07T02:00:07Z", "runs": 3, "agrees": 2,
             "differs": 0, "not_available": 0, "waiting": 1, "items": [],
         }  # fmt: skip
+        self.pay_runs: list[dict[str, Any]] = [pay_run(world)]
+        self.invoice_runs: list[dict[str, Any]] = [invoice_run(world)]
         self.stopped: set[str] = set()
         """Services whose consumer has stopped."""
         self.letter: dict[str, Any] = {}
@@ -242,6 +270,10 @@ class Owners:
                 ],
                 "next_cursor": None,
             }
+        if path in ("/pay-runs", "/invoice-runs") and request.method == "GET":
+            runs = self.pay_runs if path == "/pay-runs" else self.invoice_runs
+            wanted = request.url.params.get("week_ending")
+            return {"items": [run for run in runs if wanted in (None, str(run["week_ending"]))], "next_cursor": None}
         if path.startswith("/pay-runs/") and request.method == "GET":
             left = {
                 "worker_id": worker,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from invoicing import __file__ as package_file
 from invoicing.api import documents, ledger, parties, runs
+from invoicing.api.driver import keep_issuing
 from invoicing.store.tables import metadata
 from invoicing.subscriptions import SUBSCRIPTION
 from paybill_common.migrations import migrations_folder
@@ -15,6 +16,7 @@ SPEC = ServiceSpec(
     migrations=migrations_folder(package_file),
     subscription=lambda _runtime: SUBSCRIPTION,
     routers=(parties.router, runs.router, runs.stepwise, documents.router, ledger.router),
+    background=(keep_issuing,),
     title="Paybill invoicing",
     description="Bill charges, invoices, credit notes, self-bills, receipts and the sub-ledger.",
 )

@@ -146,10 +146,17 @@ async def test_a_closer_that_dies_in_the_middle_is_taken_over(world: Any) -> Non
         async with _transaction(world) as tx:
             await close_chunk(tx, agency_id=world.agency_id, pay_run_id=pay_run_id, most=1)
             raise ConnectionError("killed before the commit")
-    assert (await world.get(f"pay-runs/{pay_run_id}"))["workers_done"] == 2
+    half = await world.get(f"pay-runs/{pay_run_id}")
+    assert (half["state"], half["workers_done"], half["workers_total"]) == ("closing", 2, 4)
+    assert half["began_at"] < half["progressed_at"]
     while (await world.get(f"pay-runs/{pay_run_id}"))["state"] != "closed":
         await resume_stalled(world.runtime.worker_database, world.runtime.clock, after_s=0)
     assert len(await world.emitted("paybill.pay.finalised.v1")) == len(sheets)
+    listed = (await world.get("pay-runs", params={"week_ending": WEEK.isoformat()}))["items"]
+    assert [(one["pay_run_id"], one["workers_done"]) for one in listed] == [(str(pay_run_id), 4)]
+    assert listed[0]["progressed_at"] > half["progressed_at"]
+    other = await world.get("pay-runs", params={"week_ending": "2026-04-12"})
+    assert other["items"] == []
 
 
 async def test_a_worker_with_a_dead_letter_is_left_out_and_listed(world: Any) -> None:

@@ -10,7 +10,19 @@ from paybill_common.migrations import migrations_folder
 from paybill_common.service import Runtime, ServiceSpec
 from reporting.api import charge_lines, oauth, weeks
 from reporting.api.forward import Forward
-from reporting.api.web import commands, detail_exports, edge, exports, live, overview, records, views, what_if, worker
+from reporting.api.web import (
+    commands,
+    detail_exports,
+    edge,
+    exports,
+    live,
+    overview,
+    records,
+    views,
+    what_if,
+    work,
+    worker,
+)
 from reporting.api.web.context import HERE
 from reporting.api.web.jobs import Jobs
 from reporting.store.tables import metadata
@@ -31,6 +43,7 @@ ROUTERS = (
     commands.router,
     live.router,
     views.router,
+    work.router,
     worker.router,
 )
 
@@ -60,7 +73,7 @@ def extend(app: FastAPI, runtime: Runtime) -> None:
         settings.signing_key_file.read_text(encoding="utf-8") if settings.signing_key_file else None
     )
     app.state.live = live.Live(runtime.api_database, runtime.clock)
-    app.state.jobs = Jobs()
+    app.state.jobs = Jobs(runtime.api_database, runtime.clock)
     app.mount("/static", KeptStatic(directory=HERE / "static"), name="static")
 
 

@@ -1,15 +1,23 @@
-"""Drive an invoice run to its end: one transaction to open it, one for each client, one to close it."""
+"""Drive an invoice run to its end: one transaction to open it, one for each client, one to close it. Whoever opened it may die:
+anybody goes on with it."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
-from invoicing.store.runs import waiting_workers
+import structlog
+
+from invoicing.store.runs import stalled, waiting_workers
 from invoicing.usecases.invoice_run import bill_next_client
 from paybill_common.clock import Clock
 from paybill_common.db import Database
 from paybill_common.faults import Faults, NoFaults
+from paybill_common.service import Runtime, repeat
+
+log = structlog.get_logger()
+STALLED_S = 15
 
 
 async def drive_run(
@@ -27,6 +35,25 @@ async def drive_run(
             await tx.flush()
             reach("invoice_run.before_commit")
         reach("invoice_run.after_client")
+
+
+async def resume_stalled(database: Database, clock: Clock, *, after_s: int = STALLED_S) -> int:
+    """Go on with every open run that nobody has moved lately. Returns how many were closed. `database` connects as the worker role."""
+    async with database.transaction(now=clock.now(), read_only=True) as tx:
+        found = await stalled(tx, after_s=after_s)
+    for agency_id, invoice_run_id in found:
+        log.warning("invoice_run.resumed", agency_id=str(agency_id), invoice_run_id=str(invoice_run_id))
+        await drive_run(database=database, clock=clock, agency_id=agency_id, invoice_run_id=invoice_run_id)
+    return len(found)
+
+
+async def keep_issuing(runtime: Runtime, stop: asyncio.Event) -> None:
+    """The background work of a worker process: a run whose caller was killed is issued all the same."""
+
+    async def resume() -> None:
+        await resume_stalled(runtime.worker_database, runtime.clock)
+
+    await repeat(resume, stop=stop, every_s=5, name="issuing invoice runs", runbook="docs/runbooks/stuck-consumer.md")
 
 
 async def parked_workers(*, database: Database, clock: Clock, consumer: str) -> Sequence[UUID]:

@@ -246,6 +246,9 @@ class PreviewOut(BaseModel):
 
 
 class RunOut(Out):
+    """A run. While `status` is open, `clients_done` of `clients` shows how far it is. `began_at` and `progressed_at` are real time,
+    whatever business time the instance lives in: a rate needs it. Runs from before they were kept have neither."""
+
     invoice_run_id: UUID
     external_id: str | None
     week_ending: date
@@ -254,6 +257,8 @@ class RunOut(Out):
     opened_at: datetime
     opened_by: str
     closed_at: datetime | None
+    began_at: datetime | None
+    progressed_at: datetime | None
     differences: list[DifferenceOut]
     accepted_by: str | None
     accepted_reason: str | None

@@ -161,6 +161,16 @@ async def insert_run(
     )
 
 
+async def stalled(tx: Tx, *, after_s: int) -> list[tuple[UUID, UUID]]:
+    """Open runs of any agency that nobody has moved lately, as (agency, run); needs the worker role."""
+    result = await tx.execute(
+        "SELECT agency_id, invoice_run_id FROM invoice_run WHERE status = 'open' AND"
+        " coalesce(progressed_at, '-infinity') < clock_timestamp() - make_interval(secs => :after) ORDER BY 1, 2 LIMIT 100",
+        after=after_s,
+    )
+    return [(row.agency_id, row.invoice_run_id) for row in result]
+
+
 async def anything_due(tx: Tx, *, agency_id: UUID, week_ending: date, left_out: Sequence[UUID]) -> bool:
     """There is a timesheet that a run of this week would bill."""
     result = await tx.execute(
@@ -345,7 +355,7 @@ async def client_done(
         """
         UPDATE invoice_run SET clients_done = clients_done + 1, invoices = invoices + :invoices,
             credit_notes = credit_notes + :credit_notes, net_gbp = net_gbp + :net, vat_gbp = vat_gbp + :vat,
-            billed_minutes = billed_minutes + :minutes
+            billed_minutes = billed_minutes + :minutes, progressed_at = clock_timestamp()
         WHERE agency_id = :agency AND invoice_run_id = :run
         """,
         invoices=invoices,
@@ -362,7 +372,7 @@ async def close_run(tx: Tx, *, agency_id: UUID, invoice_run_id: UUID, closed_at:
     """Close a locked run whose clients are all done. Returns it."""
     result = await tx.execute(
         """
-        UPDATE invoice_run r SET status = 'closed', closed_at = :now, held_minutes = (
+        UPDATE invoice_run r SET status = 'closed', closed_at = :now, progressed_at = clock_timestamp(), held_minutes = (
             SELECT coalesce(sum(billable_minutes), 0) FROM timesheet t
             WHERE t.agency_id = r.agency_id AND t.week_ending = r.week_ending AND t.state = 'held'
         )

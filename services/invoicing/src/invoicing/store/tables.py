@@ -25,6 +25,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     false,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -257,6 +258,8 @@ invoice_run = Table(
     _at("opened_at"),
     Column("opened_by", Text, nullable=False),
     _at("closed_at", nullable=True),
+    Column("began_at", DateTime(timezone=True), server_default=func.clock_timestamp()),
+    Column("progressed_at", DateTime(timezone=True), server_default=func.clock_timestamp()),
     _json("differences"),
     Column("accepted_by", Text),
     Column("accepted_reason", Text),

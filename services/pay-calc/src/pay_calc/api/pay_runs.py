@@ -19,6 +19,7 @@ from pay_calc.api.access import (
     Day,
     ExternalId,
     ExternalIdFilter,
+    OptionalWeek,
     Week,
     check_agency,
     read_tx,
@@ -179,7 +180,11 @@ class CloseIn(BaseModel):
 
 
 class RunOut(BaseModel):
-    """A pay run. While `state` is closing, `workers_done` of `workers_total` shows how far it is; totals come with closed."""
+    """A pay run. While `state` is closing, `workers_done` of `workers_total` shows how far it is; totals come with closed.
+
+    `began_at` and `progressed_at` are real time, whatever business time the instance lives in: a rate needs it. Runs from before it was
+    kept have no `began_at`.
+    """
 
     pay_run_id: UUID
     external_id: str | None
@@ -197,6 +202,8 @@ class RunOut(BaseModel):
     opened_by: str
     opened_at: datetime
     closed_at: datetime | None
+    began_at: datetime | None
+    progressed_at: datetime
     workers_total: int
     workers_done: int
     payslips: int
@@ -365,6 +372,7 @@ async def list_runs(
     tx: TxDep,
     agency_id: AgencyId,
     state: Annotated[Literal["closing", "closed"] | None, Query()] = None,
+    week_ending: OptionalWeek = None,
     external_id: ExternalIdFilter = None,
     cursor: Cursor = None,
     limit: Limit = 50,
@@ -376,7 +384,15 @@ async def list_runs(
         before = None if parts is None else date.fromisoformat(parts[0])
     except ValueError as error:
         raise invalid("bad_cursor", "The cursor is not one that this list gave.", pointer="query:/cursor") from error
-    rows = await runs.page(tx, agency_id=agency_id, state=state, external_id=external_id, before=before, most=limit + 1)
+    rows = await runs.page(
+        tx,
+        agency_id=agency_id,
+        state=state,
+        week_ending=week_ending,
+        external_id=external_id,
+        before=before,
+        most=limit + 1,
+    )
     return Page(
         items=[_run(row) for row in rows[:limit]],
         next_cursor=encode_cursor(rows[limit - 1].period_to) if len(rows) > limit else None,

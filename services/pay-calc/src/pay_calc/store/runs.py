@@ -62,19 +62,28 @@ async def stalled(tx: Tx, *, after_s: int) -> list[tuple[UUID, UUID]]:
 
 
 async def page(
-    tx: Tx, *, agency_id: UUID, state: str | None, external_id: str | None, before: date | None, most: int
+    tx: Tx,
+    *,
+    agency_id: UUID,
+    state: str | None,
+    week_ending: date | None,
+    external_id: str | None,
+    before: date | None,
+    most: int,
 ) -> list[Any]:
     """Runs, newest period first."""
     found = await tx.execute(
         """
         SELECT * FROM pay_run WHERE agency_id = :agency
           AND (CAST(:state AS text) IS NULL OR state = :state)
+          AND (CAST(:week AS date) IS NULL OR week_ending = :week)
           AND (CAST(:external AS text) IS NULL OR external_id = :external)
           AND (CAST(:before AS date) IS NULL OR period_to < :before)
         ORDER BY period_to DESC LIMIT :most
         """,
         agency=agency_id,
         state=state,
+        week=week_ending,
         external=external_id,
         before=before,
         most=most,

@@ -559,6 +559,7 @@ pay_run = Table(
     Column("workers_total", Integer, nullable=False),
     Column("workers_done", Integer, nullable=False),
     Column("progressed_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    Column("began_at", DateTime(timezone=True), server_default=func.clock_timestamp()),
     Column("payslips", Integer, nullable=False, server_default=_NOUGHT),
     Column("self_bills", Integer, nullable=False, server_default=_NOUGHT),
     Column("held_timesheets", Integer, nullable=False, server_default=_NOUGHT),

@@ -48,6 +48,13 @@ class Refused(Exception):
         self.errors = [error for error in problem.get("errors") or [] if isinstance(error, Mapping)]
 
 
+def refusal(error: Refused) -> dict[str, Any]:
+    """What a refusal says besides its first sentence."""
+    lines = [f"{item.get('pointer', '')}: {item.get('detail', '')}" for item in error.errors[:8]]
+    repeated = len(lines) == 1 and error.errors[0].get("detail") in (None, error.detail)
+    return {"hint": error.hint, "instance": error.instance, "lines": [] if repeated else lines}
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a service answered: bytes, type and file name, or JSON."""

@@ -24,6 +24,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    false,
     func,
     text,
 )
@@ -488,6 +489,28 @@ saved_view = Table(
 )
 """Lists of timesheets that a person named."""
 
+long_work = Table(
+    "long_work",
+    metadata,
+    Column("agency_id", Uuid, primary_key=True),
+    Column("work_id", Uuid, primary_key=True),
+    Column("command", Text, nullable=False),
+    Column("week_ending", Date),
+    Column("words", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("asked_at", DateTime(timezone=True), nullable=False),
+    Column("runs_before", Integer, nullable=False),
+    Column("began_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    Column("goes_on", Boolean, nullable=False, server_default=false()),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("outcome", Text),
+    Column("failure", JSONB),
+    CheckConstraint("failure IS NULL OR ended_at IS NOT NULL", name="failed_is_over"),
+    Index("ix_long_work_began", "agency_id", "began_at"),
+)
+"""Commands that outlast a request: who asked for what, and what was heard of it. How far it is, its owner knows."""
+
 TENANT_TABLES = (
     "agency",
     "party",
@@ -510,5 +533,6 @@ TENANT_TABLES = (
     "pulse",
     "label",
     "saved_view",
+    "long_work",
 )
 EDGE_TABLES = ("web_session", "web_sign_in")

@@ -12,15 +12,19 @@ from fastapi import APIRouter, Request, Response
 from starlette.datastructures import FormData, UploadFile
 
 from paybill_common.http.problems import Problem
-from paybill_common.ids import derived_id
-from reporting.api.forward import Answer, Away, Refused
+from paybill_common.ids import derived_id, new_id
+from reporting.api.forward import Answer, Away, Refused, refusal
 from reporting.api.web.context import Visitor, check_csrf, forward_of, local_path, redirect, say, visitor
-from reporting.api.web.jobs import Job
+from reporting.api.web.jobs import Heard
 from reporting.api.web.route import PageRoute
 from reporting.domain import show
+from reporting.domain.work import OF_COMMAND
+from reporting.store.work import NewWork
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 PATIENCE_S = 8
+LANDING_S = 2
+"""Work with a page of its own is waited for only as long as a refusal takes: then its page tells the rest."""
 FILE_BYTES_MAX = 4_000_000
 
 Form = Mapping[str, str]
@@ -304,7 +308,7 @@ async def command(request: Request, agency_id: UUID, name: str) -> Response:
     path, body = found.path(form), found.body(form, who)
     forward = forward_of(request)
 
-    async def work() -> str:
+    async def work() -> Heard:
         if found.keep:
             known = await forward.send(found.service, "GET", path, principal=who.principal, agency_id=agency_id)
             body.update({name: known.json()[name] for name in found.keep})
@@ -318,13 +322,27 @@ async def command(request: Request, agency_id: UUID, name: str) -> Response:
             idempotency_key=form.get("key"),
         )
         await _attach(request, who, agency_id, name, form, raw.get("file"))
-        return found.done(form, answer.json())
+        told = answer.json()
+        return Heard(found.done(form, told), goes_on=isinstance(told, Mapping) and told.get("state") == "closing")
 
+    kind = OF_COMMAND.get(name)
+    new = NewWork(
+        agency_id=agency_id,
+        work_id=new_id(),
+        command=name,
+        week_ending=None if kind is None else _week(form),
+        words=found.doing(form),
+        subject=who.principal.subject,
+        name=who.principal.name,
+    )
     try:
-        job = Job(agency_id, found.doing(form))
-        outcome = await request.app.state.jobs.run(job, work(), patience_s=PATIENCE_S)
-        if outcome is not None:
-            await say(request, who, "done", outcome)
+        heard = await request.app.state.jobs.run(
+            new, work(), patience_s=PATIENCE_S if kind is None else LANDING_S, remember=kind is not None
+        )
+        if kind is not None:
+            return redirect(f"/agencies/{agency_id}/progress/{kind.key}/{new.week_ending}")
+        if heard is not None:
+            await say(request, who, "done", heard.words)
     except Away as error:
         await say(request, who, "waiting", str(error), hint="Nothing was lost: press the button again in a moment.")
     except Refused as error:
@@ -335,13 +353,6 @@ async def command(request: Request, agency_id: UUID, name: str) -> Response:
 def texts(form: FormData) -> dict[str, str]:
     """The form's texts, without characters that cannot be stored."""
     return {name: value.replace("\x00", "")[:8_000] for name, value in form.items() if isinstance(value, str)}
-
-
-def refusal(error: Refused) -> dict[str, Any]:
-    """What a refusal says besides its first sentence."""
-    lines = [f"{item.get('pointer', '')}: {item.get('detail', '')}" for item in error.errors[:8]]
-    repeated = len(lines) == 1 and error.errors[0].get("detail") in (None, error.detail)
-    return {"hint": error.hint, "instance": error.instance, "lines": [] if repeated else lines}
 
 
 async def _attach(

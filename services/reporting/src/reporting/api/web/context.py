@@ -27,9 +27,11 @@ from paybill_common.http.problems import Problem
 from paybill_common.money import from_pence
 from paybill_common.periods import week_ending_of
 from reporting.api.forward import Forward
-from reporting.domain import show, words
+from reporting.domain import show, words, work
+from reporting.domain.work import Asked
 from reporting.store import lists, sessions
 from reporting.store import week as week_store
+from reporting.store import work as work_store
 from reporting.usecases.clients import Clients, Grant
 
 HERE = Path(__file__).parents[2]
@@ -173,6 +175,7 @@ def templates() -> Environment:
     for name in ("full_moment", "age", "rate"):
         environment.filters[name] = getattr(show, name)
     environment.filters["week"] = show.week
+    environment.filters["lasts"] = work.lasts
     environment.filters["from_pence"] = from_pence
     environment.filters["plain"] = words.plain
     environment.globals.update(
@@ -223,7 +226,8 @@ async def page(
     if agency_id is None:
         agency_id = _acting(request, who)
     agency = who.agency(agency_id) if agency_id is not None else None
-    jobs = request.app.state.jobs.of(agency_id) if agency_id is not None else []
+    fragment = request.headers.get("hx-request") == "true" and request.headers.get("hx-boosted") != "true"
+    jobs = await _under_way(request, agency_id) if agency_id is not None and not fragment else []
     business = now(request)
     html = (
         templates()
@@ -239,12 +243,18 @@ async def page(
             jobs=jobs,
             now=business,
             here=url_with(request),
-            fragment=request.headers.get("hx-request") == "true" and request.headers.get("hx-boosted") != "true",
+            fragment=fragment,
             timedelta=timedelta,
             **values,
         )
     )
     return HTMLResponse(html, status_code=status, headers=HEADERS)
+
+
+async def _under_way(request: Request, agency_id: UUID) -> list[Asked]:
+    """The agency's commands that outlast a request."""
+    async with reading(request, agency_id) as tx:
+        return await work_store.spoken_of(tx, agency_id=agency_id)
 
 
 def _acting(request: Request, who: Visitor) -> UUID | None:

@@ -230,7 +230,7 @@ async def timesheet_owner(request: Request, agency_id: UUID, timesheet_id: UUID)
     """Entries, approvals and evidence, from the timesheet service."""
     who = await visitor(request)
     who.agency(agency_id)
-    answer, away, refused = await _ask(request, who, agency_id, "timesheet", f"/timesheets/{timesheet_id}")
+    answer, away, refused = await ask(request, who, agency_id, "timesheet", f"/timesheets/{timesheet_id}")
     raw = answer if isinstance(answer, Mapping) else {}
     kept = {key: raw[key] for key in ("problems", "entries", "expenses", "entry_blocks") if key in raw}
     return await page(
@@ -366,7 +366,7 @@ async def payslip_explanation(request: Request, agency_id: UUID, payslip_id: UUI
     """Why a figure, or net pay, is what it is: words first, then the steps, from pay-calc."""
     who = await visitor(request)
     who.agency(agency_id)
-    answer, away, refused = await _ask(request, who, agency_id, "pay-calc", f"/payslips/{payslip_id}/explanation")
+    answer, away, refused = await ask(request, who, agency_id, "pay-calc", f"/payslips/{payslip_id}/explanation")
     return await page(
         request,
         who,
@@ -408,7 +408,7 @@ async def pay_preview(request: Request, agency_id: UUID, week_ending: WeekPath) 
     who = await visitor(request)
     who.agency(agency_id)
     params = {"week_ending": sunday(week_ending).isoformat()}
-    answer, away, refused = await _ask(request, who, agency_id, "pay-calc", "/pay-runs/preview", params)
+    answer, away, refused = await ask(request, who, agency_id, "pay-calc", "/pay-runs/preview", params)
     raw = dict(answer) if isinstance(answer, Mapping) else {}
     findings = dict(raw.get("findings") or {})
     mine = [findings.pop(code, None) or {} for code in ("below_minimum_wage", "minimum_wage_not_tested")]
@@ -514,16 +514,16 @@ async def run_files(request: Request, agency_id: UUID, pay_run_id: UUID, week: W
     """The payment files of a pay run, who may release each, whom the run left out, and who put a name to low pay."""
     who = await visitor(request)
     who.agency(agency_id)
-    answer, away, refused = await _ask(
+    answer, away, refused = await ask(
         request, who, agency_id, "pay-calc", "/payment-files", {"pay_run_id": str(pay_run_id)}
     )
-    run, _, _ = await _ask(request, who, agency_id, "pay-calc", f"/pay-runs/{pay_run_id}")
+    run, _, _ = await ask(request, who, agency_id, "pay-calc", f"/pay-runs/{pay_run_id}")
     items = answer.get("items") if isinstance(answer, Mapping) else answer
     files = [_payment_file(item, who) for item in items or [] if isinstance(item, Mapping)]
     prepared = sum((file.total_gbp for file in files if not file.released), Decimal(0))
     async with reading(request, agency_id) as tx:
         found_week = await read_week(tx, agency_id=agency_id, week_ending=sunday(week), with_tie_out=False)
-        left_out = await _left_out(tx, run)
+        left_out = await left_out_of(tx, run)
         found = run.get("minimum_wage") if isinstance(run, Mapping) else None
         minimum_wage = await _minimum_wage(tx, found or {}, (found or {}).get("items") or [])
     return await page(
@@ -542,8 +542,8 @@ async def run_files(request: Request, agency_id: UUID, pay_run_id: UUID, week: W
     )
 
 
-async def _left_out(tx: Tx, run: Any) -> list[LeftOut]:
-    """Whom pay-calc's run left out, by name."""
+async def left_out_of(tx: Tx, run: Any) -> list[LeftOut]:
+    """Whom a run left out, by name."""
     rows = run.get("left_out") if isinstance(run, Mapping) else None
     raw = [row for row in rows or [] if isinstance(row, Mapping)]
     names = await labels_of(tx, kind="worker", ids={UUID(str(row["worker_id"])) for row in raw})
@@ -726,7 +726,7 @@ async def file_of_owner(
     return Response(answer.content, media_type=answer.media_type, headers=headers)
 
 
-async def _ask(
+async def ask(
     request: Request,
     who: Visitor,
     agency_id: UUID,
@@ -762,7 +762,7 @@ async def _owner_panel(
     """A panel of another service's answer, whatever its fields; the page around it does not depend on it."""
     who = await visitor(request)
     who.agency(agency_id)
-    answer, away, refused = await _ask(request, who, agency_id, service, path, params)
+    answer, away, refused = await ask(request, who, agency_id, service, path, params)
     if isinstance(answer, Mapping) and isinstance(answer.get("items"), list):
         answer = answer["items"]
     if keep and isinstance(answer, Mapping):

@@ -13,8 +13,7 @@ from fastapi import APIRouter, Request, Response
 
 from paybill_common.http.problems import Problem
 from paybill_common.labels import labels_of
-from reporting.api.forward import Away, Refused
-from reporting.api.web.commands import refusal
+from reporting.api.forward import Away, Refused, refusal
 from reporting.api.web.context import Visitor, forward_of, page, query_of, reading, visitor
 from reporting.api.web.exports import ROWS_MAX, Column, Format, download
 from reporting.api.web.overview import WeekPath

@@ -15,8 +15,8 @@ from fastapi.responses import HTMLResponse
 from paybill_common.auth import Principal
 from paybill_common.clock import LONDON, london_date
 from paybill_common.http.problems import Problem
-from reporting.api.forward import Away, Refused
-from reporting.api.web.commands import refusal, texts
+from reporting.api.forward import Away, Refused, refusal
+from reporting.api.web.commands import texts
 from reporting.api.web.context import (
     HEADERS,
     check_csrf,
