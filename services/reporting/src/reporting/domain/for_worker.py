@@ -173,6 +173,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "a correction of an earlier week is larger than this week's pay.", "Ask {ask} to show you the correction.",
     ),
     "below_minimum_wage": ("the pay came out below the minimum wage, which we may not pay.", _WE_DO),
+    "minimum_wage_not_tested": ("we cannot tell whether it reaches the minimum wage.", "Give {ask} your date of birth."),
     "missing_placement": _OURS,
     "vat_treatment_not_set": _OURS,
     "reverse_charge_not_for_staff": _OURS,
