@@ -177,7 +177,10 @@ class TestPayRun:
         alone = paybill("pay-run", "close", WEEK, "-a", "NORTH", *accepting[:2])
         assert isinstance(alone.exception, StackError)
 
-    def test_low_pay_is_listed_with_what_to_do_and_closed_with_a_name(self, services: Services) -> None:
+    def test_low_pay_is_listed_with_what_to_do_and_closed_with_a_name(
+        self, services: Services, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(cli_runs.console, "width", 140)
         refused = {"code": "minimum_wage_not_acknowledged", "detail": "Two payslips need a name."}
         services.say("pay-calc", "POST", f"{BASE}/pay-runs", refused, status=409)
         services.say("pay-calc", "GET", f"{BASE}/pay-runs/preview", LOW_PAY)

@@ -99,6 +99,10 @@ def _timesheet_where(agency_id: UUID, wanted: TimesheetFilter) -> list[ColumnEle
     return where
 
 
+_NAMES = frozenset({"worker", "client"})
+"""Columns that are sorted by a name from elsewhere."""
+
+
 def _timesheets_select() -> tuple[Select[Any], Mapping[str, ColumnElement[Any]]]:
     t = timesheet.c
     workers, worker_on = _named("worker", t.worker_id)
@@ -167,15 +171,33 @@ def _since() -> ColumnElement[Any]:
     )
 
 
+def _ordered(column: ColumnElement[Any], sort: str) -> ColumnElement[Any]:
+    return column.desc().nulls_last() if sort.startswith("-") else column.asc().nulls_last()
+
+
 async def timesheets(tx: Tx, *, agency_id: UUID, wanted: TimesheetFilter, sort: str, offset: int, most: int) -> PageOf:
-    """A page of timesheets for people: any column sorted, numbered pages, totals of all that match."""
+    """A page of timesheets for people: any column sorted, numbered pages, totals of all that match.
+
+    The page's ids are found first, in narrow rows, and names are looked up for those alone, unless they are what is sorted by.
+    """
     query, sorts = _timesheets_select()
     where = _timesheet_where(agency_id, wanted)
-    descending, key = sort.startswith("-"), sort.lstrip("-")
-    column = sorts.get(key, sorts["reference"])
-    ordered = column.desc().nulls_last() if descending else column.asc().nulls_last()
+    key = sort.lstrip("-")
+    column = sorts.get(key, sorts["reference"]).label("sorted_by")
+    ids = select(timesheet.c.timesheet_id, column)
+    if key in _NAMES:
+        ids = query.with_only_columns(timesheet.c.timesheet_id, column, maintain_column_froms=True)
+    page = (
+        ids.where(*where)
+        .order_by(_ordered(column, sort), timesheet.c.timesheet_id)
+        .offset(offset)
+        .limit(most)
+        .subquery("page")
+    )
     rows = await tx.session.execute(
-        query.where(*where).order_by(ordered, timesheet.c.timesheet_id).offset(offset).limit(most)
+        query.join(page, page.c.timesheet_id == timesheet.c.timesheet_id)
+        .where(timesheet.c.agency_id == agency_id)
+        .order_by(_ordered(page.c.sorted_by, sort), timesheet.c.timesheet_id)
     )
     sums = await tx.session.execute(
         select(
