@@ -35,8 +35,17 @@ def upgrade() -> None:
         sa.Column("employer_nic_pence", sa.BigInteger(), nullable=False),
         sa.Column("student_loan_pence", sa.BigInteger(), nullable=False),
         sa.Column("postgrad_loan_pence", sa.BigInteger(), nullable=False),
+        sa.Column("student_loan_plan", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("agency_id", "worker_id", "payslip_id", name=op.f("pk_connected_earnings")),
         comment="What a connected agency's final payslip (payslip_id there) charged of the same person: told by its pay run, never changed.",
+    )
+    op.create_index("ix_connected_earnings_payslip", "connected_earnings", ["payslip_id"], unique=False)
+    op.create_index(
+        "ix_pay_profile_ni_number",
+        "pay_profile",
+        ["agency_id", "ni_number"],
+        unique=False,
+        postgresql_where=sa.text("ni_number IS NOT NULL"),
     )
     secure(op, ("connected_employer", "connected_earnings"))
     # Only pay runs tell, as the worker role; an agency reads what it was told.
@@ -45,5 +54,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_pay_profile_ni_number", "pay_profile")
     op.drop_table("connected_earnings")
     op.drop_table("connected_employer")

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import structlog
 
-from pay_calc.store import runs
+from pay_calc.store import connected, runs
 from pay_calc.usecases.close_run import close_chunk
-from pay_calc.usecases.connected import work_again
+from pay_calc.usecases.connected import AT_ONCE, work_again
 from paybill_common.clock import Clock
 from paybill_common.db import Database
 from paybill_common.service import Runtime, repeat
@@ -28,11 +28,19 @@ async def drive(
         async with database.transaction(now=clock.now()) as tx:
             closed = await close_chunk(tx, agency_id=agency_id, pay_run_id=pay_run_id)
         if closed:
-            async with database.transaction(now=clock.now()) as tx:
-                await work_again(tx, agency_id=agency_id, pay_run_id=pay_run_id)
+            await _tell_connected(database, clock, agency_id=agency_id, pay_run_id=pay_run_id)
             return True
         if seconds_max is not None and time.monotonic() - started > seconds_max:
             return False
+
+
+async def _tell_connected(database: Database, clock: Clock, *, agency_id: UUID, pay_run_id: UUID) -> None:
+    """Work again what a closed run changed for connected agencies. Whatever is missed, their own runs work out."""
+    async with database.transaction(now=clock.now()) as tx:
+        keys = await connected.drafts_to_work_again(tx, agency_id=agency_id, pay_run_id=pay_run_id)
+    for start in range(0, len(keys), AT_ONCE):
+        async with database.transaction(now=clock.now()) as tx:
+            await work_again(tx, keys[start : start + AT_ONCE])
 
 
 async def resume_stalled(database: Database, clock: Clock, *, after_s: int = STALLED_S) -> int:

@@ -156,6 +156,14 @@ class TestOptOut:
         with refused("negative_amount"):
             life.opt_out(window, date(2026, 6, 2), [PeriodContribution(date(2026, 6, 5), "ras", -1, 0)])
 
+    def test_one_that_corrects_an_earlier_week_is_part_of_the_sum(self) -> None:
+        window = life.opt_out_window(date(2026, 6, 1), date(2026, 6, 1))
+        taken = [
+            PeriodContribution(date(2026, 6, day), "net_pay", pence, pence) for day, pence in ((5, 1000), (12, -200))
+        ]
+        refund = life.opt_out(window, date(2026, 6, 15), taken)
+        assert (refund.worker_pence, refund.employer_pence) == (800, 800)
+
 
 class TestReEnrolment:
     def test_window_and_declaration(self) -> None:

@@ -36,9 +36,9 @@ async def _connect(one: World, two: World) -> None:
         await here.send("PUT", "employer/connected", {"agencies": [str(there.agency_id)]})
 
 
-async def _approved(world: World, worker: UUID, rate: str, **profile: Any) -> None:
+async def _approved(world: World, worker: UUID, rate: str, *, minutes: int = 2400, **profile: Any) -> None:
     await world.send("PUT", f"pay-profiles/{worker}", PROFILE | profile)
-    sheet = world.sheet(worker, ("basic", 2400, rate), holiday_pay="none")
+    sheet = world.sheet(worker, ("basic", minutes, rate), holiday_pay="none")
     world.publish(world.worker(worker), sheet.approved(), sheet.cleared(), world.cut_off(sheet))
 
 
@@ -107,11 +107,29 @@ async def test_two_runs_at_once_charge_one_another_once(world: World, other: Wor
     assert taken == ["20.64", "38.02"]
 
 
-async def test_what_is_not_alike_waits(world: World, other: World) -> None:
+async def test_late_pay_is_charged_beside_both(world: World, other: World) -> None:
     here, there = new_id(), new_id()
     await _connect(world, other)
-    await _approved(world, here, "12.50")
-    await _approved(other, there, "12.50", ni_letter="J")
+    for one, worker in ((world, here), (other, there)):
+        await one.send("PUT", "pay-calendar", {"late_pay": "usual_payday"})
+        await _approved(one, worker, "15.00", minutes=1600)
+    await world.consume()
+    await world.close()
+    await other.close()
+    # 400.00 and 400.00 are charged. 100.00 more of that week: 8 % and 15 % of it, wherever it is paid.
+    for one, worker in ((world, here), (other, there)):
+        late = one.sheet(worker, ("basic", 400, "15.00"), holiday_pay="none")
+        await one.tell(late.approved(), late.cleared())
+        slip = await one.slip(worker_id=worker, week_ending="2026-04-12")
+        assert [slip["figures"][name] for name in NIC] == ["8.00", "15.00"]
+
+
+@pytest.mark.parametrize("unlike", [{"ni_letter": "J"}, {"student_loan_plan": "1"}])
+async def test_what_is_not_alike_waits(world: World, other: World, unlike: dict[str, str]) -> None:
+    here, there = new_id(), new_id()
+    await _connect(world, other)
+    await _approved(world, here, "12.50", student_loan_plan="4")
+    await _approved(other, there, "12.50", **{"student_loan_plan": "4"} | unlike)
     await world.consume()
     await world.close()
     slip = await other.slip(worker_id=there)
@@ -122,7 +140,7 @@ async def test_an_agency_is_not_connected_with_itself(world: World) -> None:
     refused = await world.send("PUT", "employer/connected", {"agencies": [str(world.agency_id)]}, status=422)
     assert refused["code"] == "connected_with_itself"
     other = str(new_id())
-    (named,) = await world.send("PUT", "employer/connected", {"agencies": [other]}, subject="clerk")
+    (named,) = (await world.send("PUT", "employer/connected", {"agencies": [other]}, subject="clerk"))["agencies"]
     assert (named["agency_id"], named["recorded_by"]) == (other, "clerk")
-    assert await world.send("PUT", "employer/connected", {"agencies": []}) == []
-    assert await world.get("employer/connected") == []
+    assert await world.send("PUT", "employer/connected", {"agencies": []}) == {"agencies": []}
+    assert await world.get("employer/connected") == {"agencies": []}

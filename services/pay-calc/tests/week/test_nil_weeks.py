@@ -65,7 +65,7 @@ async def test_no_payslip_is_made_for_a_week_without_pay_until_the_worker_applie
         if row["tax_deducted"].startswith("-")
     ]
     assert (row["tax_deducted"], row["tax_to_date"], row["taxable_pay"]) == ("-48.40", "23.20", "0.00")
-    (kept,) = await world.get(f"nil-weeks/{worker}")
+    (kept,) = (await world.get(f"nil-weeks/{worker}"))["weeks"]
     assert (kept["payslip_id"], kept["payslip_state"]) == (slip["payslip_id"], "finalised")
     assert (await world.get(f"payslips/{slip['payslip_id']}/pdf")).content.startswith(b"%PDF")
 
@@ -81,6 +81,30 @@ async def test_a_week_that_is_paid_after_all_is_an_ordinary_one(world: Any) -> N
     paid, plain = [await world.slip(worker_id=each, week_ending=SECOND.isoformat()) for each in (worker, twin)]
     assert paid["figures"] == plain["figures"]
     assert paid["figures"]["gross_gbp"] == "600.00"
+
+
+async def test_an_application_before_the_first_pay_is_final_is_not_forgotten(world: Any) -> None:
+    worker, other = new_id(), new_id()
+    await world.profile(worker)
+    await world.profile(other)
+    await _works(world, worker, FIRST, close=False)
+    assert (await _apply(world, worker))["payslip_id"] is None  # nothing was paid yet
+    await world.close(FIRST)
+    await _works(world, other, SECOND)
+    slip = await world.slip(worker_id=worker, week_ending=SECOND.isoformat())
+    assert (slip["state"], slip["figures"]["tax_gbp"]) == ("finalised", "-48.40")
+
+
+async def test_expenses_are_no_pay(world: Any) -> None:
+    worker = new_id()
+    await world.profile(worker)
+    await _works(world, worker, FIRST)
+    sheet = world.sheet(worker, ("expense", 1, "20.00"), week_ending=SECOND, holiday_pay="none")
+    await world.tell(sheet.approved(), sheet.cleared())
+    assert (await world.slip(worker_id=worker, week_ending=SECOND.isoformat()))["figures"]["tax_gbp"] == "0.00"
+    await _apply(world, worker)
+    figures = (await world.slip(worker_id=worker, week_ending=SECOND.isoformat()))["figures"]
+    assert (figures["tax_gbp"], figures["net_gbp"]) == ("-48.40", "68.40")
 
 
 async def test_hours_that_wait_are_pay_of_the_week(world: Any) -> None:

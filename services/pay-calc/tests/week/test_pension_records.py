@@ -5,13 +5,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from pay_calc.domain.pension_records import NO_RECORD, PensionRecord, standing_json, standing_of
+from pay_calc.domain.engine.pension import PensionRefund
+from pay_calc.domain.pension_records import (
+    NO_RECORD,
+    PensionRecord,
+    PensionSlip,
+    owed_refund,
+    pension_slip,
+    standing_json,
+    standing_of,
+)
 from paybill_common.ids import new_id
 
 FIRST, SECOND, THIRD = date(2026, 4, 5), date(2026, 4, 12), date(2026, 4, 19)
@@ -46,6 +56,35 @@ class TestContributions:
         assert standing_of(kept).member_since == date(2024, 1, 1)
         none = standing_json(NO_RECORD, has_terms=False, employed_from=date(2024, 1, 1), re_enrolment_on=None)
         assert none == {"employed_from": "2024-01-01"}
+
+
+class TestWhatIsOwed:
+    RECORD = PensionRecord(
+        member_since=date(2026, 3, 30), information_given_on=date(2026, 4, 2), opted_out_on=date(2026, 4, 14)
+    )
+
+    def _slip(self, *, taken: int = 0, back: int = 0) -> PensionSlip:
+        refund = {"net_pay_pence": back, "ras_pence": 0, "sacrifice_pence": 0, "employer_pence": back}
+        figures = {
+            "employee_pension_pence": taken - back,
+            "employer_pension_pence": taken - back,
+            "sacrifice_pence": 0,
+        }
+        terms = {"basis": "net_pay"} if taken else None
+        return pension_slip(date(2026, 4, 10), terms, refund if back else None, figures)
+
+    def test_what_was_given_back_is_owed_no_more(self) -> None:
+        assert owed_refund(self.RECORD, [self._slip(taken=1000)]) == PensionRefund(1000, 0, 0, 1000)
+        assert owed_refund(self.RECORD, [self._slip(taken=1000), self._slip(back=600)]) == PensionRefund(400, 0, 0, 400)
+        assert owed_refund(self.RECORD, [self._slip(taken=1000), self._slip(back=1000)]) is None
+
+    def test_what_was_given_back_too_much_is_not_taken(self) -> None:
+        assert owed_refund(self.RECORD, [self._slip(taken=1000), self._slip(back=2000)]) is None
+
+    def test_an_opt_out_too_late_gives_nothing_back(self) -> None:
+        late = replace(self.RECORD, opted_out_on=date(2026, 5, 2))
+        assert (late.refunds, self.RECORD.refunds) == (False, True)
+        assert owed_refund(late, [self._slip(taken=1000)]) is None
 
 
 async def _week(world: Any, worker: Any, rate: str, week: date, *, close: bool = True) -> Any:
@@ -193,6 +232,25 @@ async def test_an_opt_out_is_refunded_without_hours(
     assert "Pension contributions given back" in str(told)
     paper = await world.get(f"payslips/{second['payslip_id']}/pdf")
     assert paper.content.startswith(b"%PDF")
+
+
+@pytest.mark.integration
+async def test_what_was_in_a_draft_when_the_worker_opted_out_is_given_back_too(world: Any) -> None:
+    worker, other = new_id(), new_id()
+    await world.profile(worker, pension=TERMS)
+    await world.profile(other)
+    joined = {"member_since": "2026-03-30", "information_given_on": "2026-04-02"}
+    await world.send("PUT", f"pension-records/{worker}", joined)
+    await _week(world, worker, "15.00", FIRST, close=False)
+    await world.send("PUT", f"pension-records/{worker}", joined | {"opted_out_on": "2026-04-14"})
+    await world.close(FIRST)  # late: paid on 10 April, when the worker was a member
+    again = {"member_since": "2026-05-04", "opted_out_on": "2026-04-14"}
+    refused = await world.send("PUT", f"pension-records/{worker}", again, status=409)
+    assert refused["code"] == "refund_not_given_back"
+    await _week(world, other, "15.00", SECOND)
+    slip = await world.slip(worker_id=worker, week_ending=SECOND.isoformat())
+    assert (slip["state"], slip["figures"]["employee_pension_gbp"]) == ("finalised", "-24.00")
+    await world.send("PUT", f"pension-records/{worker}", again)
 
 
 @pytest.mark.integration

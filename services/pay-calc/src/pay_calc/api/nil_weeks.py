@@ -54,6 +54,11 @@ class NilWeekOut(BaseModel):
     updated_by: str
 
 
+class NilWeeksOut(BaseModel):
+    worker_id: UUID
+    weeks: list[NilWeekOut]
+
+
 @router.put("/nil-weeks/{worker_id}/{week_ending}")
 async def put_nil_week(
     tx: TxDep,
@@ -92,11 +97,12 @@ async def put_nil_week(
 
 
 @router.get("/nil-weeks/{worker_id}")
-async def list_nil_weeks(
+async def get_nil_weeks(
     tx: TxDep, agency_id: AgencyId, worker_id: UUID, principal: Principal = require("pay:read")
-) -> list[NilWeekOut]:
-    """A worker's applications, the latest week first."""
-    return [_out(row) for row in await nil_weeks.of_worker(tx, agency_id=agency_id, worker_id=worker_id)]
+) -> NilWeeksOut:
+    """A worker's applications, all of them, the latest week first."""
+    rows = await nil_weeks.of_worker(tx, agency_id=agency_id, worker_id=worker_id)
+    return NilWeeksOut(worker_id=worker_id, weeks=[_out(row) for row in rows])
 
 
 def _out(row: Any) -> NilWeekOut:

@@ -16,7 +16,7 @@ from pay_calc.domain.engine.pension_assessment import postpone
 from pay_calc.store import pension_records
 from pay_calc.usecases import pension_records as usecase
 from paybill_common.auth import Principal
-from paybill_common.http.problems import ERROR_RESPONSES, not_found
+from paybill_common.http.problems import ERROR_RESPONSES, conflict, not_found
 from paybill_common.http.route import TxDep, TxRoute, require
 from paybill_common.money import from_pence
 
@@ -93,9 +93,14 @@ async def put_pension_record(
     tx: TxDep, agency_id: AgencyId, worker_id: UUID, body: PensionRecordIn, principal: Principal = require("pay:write")
 ) -> PensionRecordOut:
     """Record a worker's enrolment, postponement, notice or opt-out; the worker's drafts are worked again."""
-    await usecase.store_record(
-        tx, agency_id=agency_id, worker_id=worker_id, values=body.model_dump(), by=principal.subject
-    )
+    try:
+        await usecase.store_record(
+            tx, agency_id=agency_id, worker_id=worker_id, values=body.model_dump(), by=principal.subject
+        )
+    except usecase.RefundOwed as error:
+        raise conflict(
+            "refund_not_given_back", f"{error}: record the new membership after the pay run that gives it back."
+        ) from error
     return await _out(tx, agency_id, worker_id)
 
 

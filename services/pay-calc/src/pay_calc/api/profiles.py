@@ -509,10 +509,16 @@ class ConnectedIn(BaseModel):
     agencies: Annotated[list[UUID], Field(max_length=50)]
 
 
-class ConnectedOut(BaseModel):
+class ConnectedAgency(BaseModel):
     agency_id: UUID
     recorded_at: datetime
     recorded_by: str
+
+
+class ConnectedOut(BaseModel):
+    """The agencies that this one names, whether or not they name it too."""
+
+    agencies: list[ConnectedAgency]
 
 
 class CalendarIn(BaseModel):
@@ -660,7 +666,7 @@ async def get_employer(tx: TxDep, agency_id: AgencyId, principal: Principal = re
 @router.put("/employer/connected")
 async def put_connected(
     tx: TxDep, agency_id: AgencyId, body: ConnectedIn, principal: Principal = require("pay:write")
-) -> list[ConnectedOut]:
+) -> ConnectedOut:
     """Name the agencies that this one is connected with, all of them. From the next pay run on, National Insurance and loans of a person
     with the same NI number in both are worked out on both pays of a tax week together, by whoever pays last."""
     if agency_id in body.agencies:
@@ -672,19 +678,19 @@ async def put_connected(
 
 
 @router.get("/employer/connected")
-async def get_connected(
-    tx: TxDep, agency_id: AgencyId, principal: Principal = require("pay:read")
-) -> list[ConnectedOut]:
+async def get_connected(tx: TxDep, agency_id: AgencyId, principal: Principal = require("pay:read")) -> ConnectedOut:
     """The agencies that this one names."""
     return await _connected_out(tx, agency_id)
 
 
-async def _connected_out(tx: TxDep, agency_id: UUID) -> list[ConnectedOut]:
+async def _connected_out(tx: TxDep, agency_id: UUID) -> ConnectedOut:
     rows = await connected.of_agency(tx, agency_id=agency_id)
-    return [
-        ConnectedOut(agency_id=row.other_agency_id, recorded_at=row.recorded_at, recorded_by=row.recorded_by)
-        for row in rows
-    ]
+    return ConnectedOut(
+        agencies=[
+            ConnectedAgency(agency_id=row.other_agency_id, recorded_at=row.recorded_at, recorded_by=row.recorded_by)
+            for row in rows
+        ]
+    )
 
 
 @router.put("/pay-calendar")

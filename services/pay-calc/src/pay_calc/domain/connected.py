@@ -7,7 +7,7 @@ HMRC, NIM10007 to NIM10012.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from pay_calc.domain.engine.calendar import tax_week
@@ -27,6 +27,7 @@ class Elsewhere:
     employer_nic_pence: int
     student_loan_pence: int
     postgrad_loan_pence: int
+    student_loan_plan: str | None = None
 
 
 def charged_elsewhere(
@@ -35,22 +36,25 @@ def charged_elsewhere(
     ni_letter: str,
     *,
     director: bool,
+    student_loan_plan: str | None,
     tax_year_of: Callable[[date], str],
 ) -> EarningsPeriodToDate | None:
     """What connected employers charged in the tax week of this payday; None: nothing.
 
-    Raises EngineError `connected_earnings_not_alike`: under another letter, or a director's, they are not added here.
+    Raises EngineError `connected_earnings_not_alike`: under another letter or plan, or a director's, they are not added here.
     """
     when = (tax_year_of(payday_on), tax_week(payday_on))
     same = [each for each in known if (tax_year_of(each.payday_on), tax_week(each.payday_on)) == when]
     if not same:
         return None
     letters = {ni_letter, *(each.ni_letter for each in same)}
-    if len(letters) > 1 or director or any(each.director for each in same):
+    plans = {plan for plan in (student_loan_plan, *(each.student_loan_plan for each in same)) if plan is not None}
+    if len(letters) > 1 or len(plans) > 1 or director or any(each.director for each in same):
         raise EngineError(
             "connected_earnings_not_alike",
-            f"A connected employer paid this person in the same week: a directorship, or letters {', '.join(sorted(letters))}, cannot be "
-            "worked out together; record one letter with both, or decide that adding is not practicable.",
+            f"A connected employer paid this person in the same week. A directorship, letters {', '.join(sorted(letters))} or loan plans "
+            f"{', '.join(sorted(plans)) or 'none'} cannot be worked out together: record the same with both, or decide that adding is not "
+            "practicable.",
             "ni_letter",
         )
     return EarningsPeriodToDate(
@@ -60,3 +64,9 @@ def charged_elsewhere(
         student_loan_pence=sum(each.student_loan_pence for each in same),
         postgrad_loan_pence=sum(each.postgrad_loan_pence for each in same),
     )
+
+
+def both(here: EarningsPeriodToDate, elsewhere: EarningsPeriodToDate) -> EarningsPeriodToDate:
+    """What was charged of one earnings period here and by connected employers; pension is each employer's own."""
+    names = ("niable_pence", "employee_nic_pence", "employer_nic_pence", "student_loan_pence", "postgrad_loan_pence")
+    return replace(here, **{name: getattr(here, name) + getattr(elsewhere, name) for name in names})

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from pay_calc.domain.connected import Elsewhere, charged_elsewhere
+from pay_calc.domain.connected import Elsewhere, both, charged_elsewhere
 from pay_calc.domain.engine.calendar import tax_week
 from pay_calc.domain.engine.directors import weeks_from_appointment
 from pay_calc.domain.engine.errors import EngineError
@@ -255,7 +255,14 @@ def _has_taxed_pay(worker: Worker, slip: Slip) -> bool:
     """Whether the slip holds pay that tax is taken of, also when it still waits."""
     versions = [*slip.paid, *(version for version, _ in slip.held)]
     taxed = (version for version in versions if slip.pay_basis == "paye" or _is_deemed(worker, version))
-    return bool(slip.statutory or slip.statutory_held or any(version.payable for version in taxed))
+    return bool(slip.statutory or slip.statutory_held or any(_is_earned(version) for version in taxed))
+
+
+def _is_earned(version: Version) -> bool:
+    """Whether a version pays more than expenses; of a blocked one, whose charges are not read, whether it pays at all."""
+    if version.blocked:
+        return version.payable
+    return any(charge.kind != "expense" for charge in version.charges)
 
 
 def _one_taxed_slip_a_period(worker: Worker, slips: Sequence[Slip]) -> None:
@@ -424,6 +431,11 @@ def _is_given_back(slip: Slip | SlipInput) -> bool:
     return slip.pension_refund is not None or slip.nil_week_applied_on is not None
 
 
+def _is_pay(refund: PensionRefund | None) -> bool:
+    """Whether National Insurance is due on what an opt-out gives back: on pay that was given up for the pension."""
+    return refund is not None and refund.sacrifice_pence > 0
+
+
 def _hold(slip: Slip, waits: Sequence[Version], reason: Reason) -> None:
     slip.held.extend((version, (reason,)) for version in waits)
     gone = {version.timesheet_id for version in waits}
@@ -474,7 +486,7 @@ def _input(
     employee: Employee | None = None
     attachments: tuple[Attachment, ...] = ()
     deductions: tuple[Recovery, ...] = ()
-    earns = bool(charges or slip.statutory)
+    earns = bool(slip.statutory or any(charge.kind != "expense" for charge in charges))
     if slip.pay_basis == "paye" and worker.profile is not None and earns:  # nothing is taken of what is only given back
         attachments = tuple(
             found for order in worker.orders if (found := order.on(slip.payday_on, slip.period_to - DAY)) is not None
@@ -522,15 +534,16 @@ def _input(
         leave=None if employee is None else standing(worker.leave, charges, statutory, holiday),
         pension_refund=slip.pension_refund,
         nil_week_applied_on=None if earns else slip.nil_week_applied_on,
-        connected=None
-        if employee is None or slip.pay_basis != "paye"
-        else charged_elsewhere(
+        connected=charged_elsewhere(
             worker.elsewhere,
             slip.payday_on,
             letter_by_age(employee.ni_letter, employee.birth_on, slip.payday_on),
             director=employee.director is not None,
+            student_loan_plan=employee.student_loan_plan,
             tax_year_of=tax_year_of,
-        ),
+        )
+        if employee is not None and slip.pay_basis == "paye" and (earns or _is_pay(slip.pension_refund))
+        else None,
     )
 
 
@@ -553,10 +566,27 @@ def _late(
         on_basic_pay=pension.get("earnings") == "basic_pay",
     )
     first_day = date(int(tax_year_of(slip.payday_on)[:4]), 4, 6)
-    return tuple(
+    weeks = [
         late_week(period_to, payday_of(period_to - DAY, agency.payday_days_after), first_day, worker.charged, terms)
         for period_to in weeks_apart((charge.week_ending for charge in charges), slip.period_to)
+    ]
+    return tuple(
+        week if week.payday_on < first_day else _with_elsewhere(worker, employee, week, tax_year_of) for week in weeks
     )
+
+
+def _with_elsewhere(worker: Worker, employee: Employee, week: LateWeek, tax_year_of: Callable[[date], str]) -> LateWeek:
+    """A late week beside what connected employers charged in the tax week of its payday."""
+    letter = week.letter or letter_by_age(employee.ni_letter, employee.birth_on, week.payday_on)
+    more = charged_elsewhere(
+        worker.elsewhere,
+        week.payday_on,
+        letter,
+        director=False,
+        student_loan_plan=employee.student_loan_plan,
+        tax_year_of=tax_year_of,
+    )
+    return week if more is None else replace(week, charged=both(week.charged, more))
 
 
 def _employee(

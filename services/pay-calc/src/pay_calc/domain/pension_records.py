@@ -45,6 +45,15 @@ class PensionRecord:
     def left_on(self) -> date | None:
         return max((day for day in (self.opted_out_on, self.ceased_on) if day is not None), default=None)
 
+    @property
+    def refunds(self) -> bool:
+        """An opt-out in time, from a membership that has not been followed by another."""
+        member, informed, out = self.member_since, self.information_given_on, self.opted_out_on
+        if member is None or informed is None or out is None:
+            return False
+        window = opt_out_window(member, informed)
+        return window.opens_on <= out <= window.closes_on
+
     def contributes(self, period_to: date, payday_on: date) -> bool:
         """Whether the terms of the profile apply to a pay week (`period_to` excluded): from the week in which membership starts, until the
         first payday on or after the day it ended."""
@@ -140,10 +149,11 @@ class PensionSlip:
     given_back: PensionRefund
 
 
-def pension_slip(payday_on: date, inputs: Mapping[str, Any], result: Mapping[str, Any]) -> PensionSlip:
-    """The stored inputs and result of a final payslip."""
-    terms, figures = inputs["employee"]["pension"], result["figures"]
-    back = PensionRefund(**inputs["pension_refund"]) if "pension_refund" in inputs else NOTHING_BACK
+def pension_slip(
+    payday_on: date, terms: Mapping[str, Any] | None, refund: Mapping[str, int] | None, figures: Mapping[str, int]
+) -> PensionSlip:
+    """Of a final payslip the stored terms of its pension, what it gave back, and its figures."""
+    back = NOTHING_BACK if refund is None else PensionRefund(**refund)
     if terms is None:
         return PensionSlip(payday_on, None, back)
     sacrificed = figures["sacrifice_pence"] + back.sacrifice_pence
@@ -176,10 +186,10 @@ def owed_refund(record: PensionRecord, slips: Sequence[PensionSlip]) -> PensionR
         if slip.taken is not None:
             taken[slip.taken.relief] += slip.taken.deducted_pence
             taken["employer"] += slip.taken.employer_pence
-    owed = PensionRefund(
-        taken["net_pay"] - sum(slip.given_back.net_pay_pence for slip in slips),
-        taken["ras"] - sum(slip.given_back.ras_pence for slip in slips),
-        taken["salary_sacrifice"] - sum(slip.given_back.sacrifice_pence for slip in slips),
-        taken["employer"] - sum(slip.given_back.employer_pence for slip in slips),
+    owed = PensionRefund(  # never below nothing: what was given back too much is a matter for a person
+        max(0, taken["net_pay"] - sum(slip.given_back.net_pay_pence for slip in slips)),
+        max(0, taken["ras"] - sum(slip.given_back.ras_pence for slip in slips)),
+        max(0, taken["salary_sacrifice"] - sum(slip.given_back.sacrifice_pence for slip in slips)),
+        max(0, taken["employer"] - sum(slip.given_back.employer_pence for slip in slips)),
     )
     return None if owed == NOTHING_BACK else owed

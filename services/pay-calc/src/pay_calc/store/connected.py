@@ -86,11 +86,13 @@ async def tell(tx: Tx, *, agency_id: UUID, rows: Sequence[Earned]) -> None:
     sums = ", ".join(_SUMS)
     await tx.execute(
         f"""
-        INSERT INTO connected_earnings (agency_id, worker_id, payslip_id, payday_on, ni_letter, director, {sums})
-        SELECT theirs.agency_id, theirs.worker_id, i.payslip, i.payday, i.letter, i.director, {", ".join(f"i.{name}" for name in _SUMS)}
+        INSERT INTO connected_earnings (agency_id, worker_id, payslip_id, payday_on, ni_letter, director, {sums}, student_loan_plan)
+        SELECT theirs.agency_id, theirs.worker_id, i.payslip, i.payday, i.letter, i.director,
+               {", ".join(f"i.{name}" for name in _SUMS)}, i.plan
         FROM unnest(CAST(:workers AS uuid[]), CAST(:payslips AS uuid[]), CAST(:paydays AS date[]), CAST(:letters AS text[]),
-            CAST(:directors AS boolean[]), {", ".join(f"CAST(:{name} AS bigint[])" for name in _SUMS)})
-          AS i(worker, payslip, payday, letter, director, {sums})
+            CAST(:directors AS boolean[]), {", ".join(f"CAST(:{name} AS bigint[])" for name in _SUMS)},
+            CAST(:plans AS text[]))
+          AS i(worker, payslip, payday, letter, director, {sums}, plan)
         JOIN pay_profile mine ON mine.agency_id = :agency AND mine.worker_id = i.worker
         JOIN connected_employer c ON c.agency_id = :agency
         JOIN connected_employer back ON back.agency_id = c.other_agency_id AND back.other_agency_id = :agency
@@ -103,6 +105,7 @@ async def tell(tx: Tx, *, agency_id: UUID, rows: Sequence[Earned]) -> None:
         paydays=[row.charged.payday_on for row in rows],
         letters=[row.charged.ni_letter for row in rows],
         directors=[row.charged.director for row in rows],
+        plans=[row.charged.student_loan_plan for row in rows],
         **{name: [getattr(row.charged, name) for row in rows] for name in _SUMS},
     )
 
@@ -111,7 +114,7 @@ async def told(tx: Tx, keys: Sequence[Key]) -> dict[Key, list[Elsewhere]]:
     """What connected agencies told of these workers."""
     found = await tx.execute(
         f"""
-        SELECT agency_id, worker_id, payday_on, ni_letter, director, {", ".join(_SUMS)} FROM connected_earnings
+        SELECT agency_id, worker_id, payday_on, ni_letter, director, {", ".join(_SUMS)}, student_loan_plan FROM connected_earnings
         WHERE agency_id = ANY(CAST(:agencies AS uuid[])) AND worker_id = ANY(CAST(:workers AS uuid[]))
         ORDER BY payday_on, payslip_id
         """,  # noqa: S608  constant names
@@ -132,6 +135,7 @@ async def drafts_to_work_again(tx: Tx, *, agency_id: UUID, pay_run_id: UUID) -> 
         FROM payslip p JOIN connected_earnings e ON e.payslip_id = p.payslip_id
         JOIN payslip d ON d.agency_id = e.agency_id AND d.worker_id = e.worker_id AND d.state = 'draft'
         WHERE p.agency_id = :agency AND p.pay_run_id = :run AND p.state = 'finalised'
+          AND EXISTS (SELECT 1 FROM connected_employer c WHERE c.agency_id = :agency)
         ORDER BY 1, 2
         """,
         agency=agency_id,

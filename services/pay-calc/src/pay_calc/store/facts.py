@@ -569,7 +569,7 @@ async def _load_beside_hours(tx: Tx, keys: Sequence[Key], workers: dict[Key, Wor
     records = {
         key: worker.pension_record
         for key, worker in workers.items()
-        if worker.pension_record is not None and worker.pension_record.opted_out_on is not None
+        if worker.pension_record is not None and worker.pension_record.refunds
     }
     since = {key: record.member_since for key, record in records.items() if record.member_since is not None}
     for key, taken in (await pension_records.slips_since(tx, since)).items():
@@ -595,7 +595,7 @@ async def open_workers(
     """Workers of an agency with a version, statutory or holiday pay that is not settled, or a draft that gives back without hours; only
     those paid through `payees`, or among `workers`, when given."""
     found = await tx.execute(
-        """
+        f"""
         SELECT DISTINCT worker_id FROM timesheet_version
         WHERE agency_id = :agency AND state = 'open'
           AND (CAST(:payees AS uuid[]) IS NULL OR payee_id = ANY(CAST(:payees AS uuid[])))
@@ -604,11 +604,14 @@ async def open_workers(
         SELECT worker_id FROM (SELECT worker_id, agency_id, state FROM statutory_week
                                UNION ALL SELECT worker_id, agency_id, state FROM holiday_week
                                UNION ALL SELECT worker_id, agency_id, 'open' FROM payslip
-                                         WHERE state = 'draft' AND charges = 0 AND result IS NOT NULL) AS w
+                                         WHERE state = 'draft' AND charges = 0 AND result IS NOT NULL
+                               UNION ALL SELECT n.worker_id, n.agency_id, 'open' FROM nil_week n WHERE {nil_weeks.STANDS}
+                               UNION ALL SELECT r.worker_id, r.agency_id, 'open' FROM pension_record r
+                                         WHERE {pension_records.OWED_REFUND}) AS w
         WHERE agency_id = :agency AND state = 'open' AND CAST(:payees AS uuid[]) IS NULL
           AND (CAST(:workers AS uuid[]) IS NULL OR worker_id = ANY(CAST(:workers AS uuid[])))
         ORDER BY worker_id
-        """,
+        """,  # noqa: S608  constant text
         agency=agency_id,
         payees=None if payees is None else list(payees),
         workers=None if workers is None else list(workers),

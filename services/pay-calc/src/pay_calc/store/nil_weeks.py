@@ -14,6 +14,11 @@ Key = tuple[UUID, UUID]
 """(agency_id, worker_id)."""
 
 
+STANDS = """NOT n.withdrawn AND n.week_ending >=
+    coalesce((SELECT max(run.period_to) FROM pay_run run WHERE run.agency_id = n.agency_id), CAST('-infinity' AS date))"""
+"""An application `n` of a week that no run has closed, or is closing."""
+
+
 async def upsert(
     tx: Tx,
     *,

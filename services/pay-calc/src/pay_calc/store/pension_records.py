@@ -28,6 +28,17 @@ _TYPES = {name: "text" if name == "exempt_reason" else "date" for name in FIELDS
 Key = tuple[UUID, UUID]
 
 
+OWED_REFUND = """
+    r.opted_out_on IS NOT NULL AND r.information_given_on IS NOT NULL
+    AND r.opted_out_on >= GREATEST(r.member_since, r.information_given_on)
+    AND r.opted_out_on < GREATEST(r.member_since, r.information_given_on) + interval '1 month'
+    AND EXISTS (SELECT 1 FROM payslip s WHERE s.agency_id = r.agency_id AND s.worker_id = r.worker_id AND s.state = 'finalised'
+        AND s.pay_basis = 'paye' AND s.period_to > r.member_since AND jsonb_typeof(s.inputs -> 'employee' -> 'pension') = 'object')
+    AND NOT EXISTS (SELECT 1 FROM payslip s WHERE s.agency_id = r.agency_id AND s.worker_id = r.worker_id AND s.state = 'finalised'
+        AND s.payday_on >= r.opted_out_on AND s.inputs ? 'pension_refund')"""
+"""A pension record `r` whose opt-out gives something back that no final payslip has."""
+
+
 async def upsert(tx: Tx, *, agency_id: UUID, worker_id: UUID, values: Mapping[str, Any], by: str) -> None:
     """Store the whole record; each write raises its version."""
     await tx.execute(
@@ -88,10 +99,12 @@ async def slips_since(tx: Tx, since: Mapping[Key, date]) -> dict[Key, list[Pensi
         return {}
     found = await tx.execute(
         """
-        SELECT p.agency_id, p.worker_id, p.payday_on, p.inputs, p.result
+        SELECT p.agency_id, p.worker_id, p.payday_on, p.inputs -> 'employee' -> 'pension' AS pension,
+               p.inputs -> 'pension_refund' AS refund, p.result -> 'figures' AS figures
         FROM unnest(CAST(:agencies AS uuid[]), CAST(:workers AS uuid[]), CAST(:days AS date[])) AS k(a, w, day)
         JOIN payslip p ON p.agency_id = a AND p.worker_id = w AND p.period_to > day
         WHERE p.state = 'finalised' AND p.pay_basis = 'paye'
+          AND (jsonb_typeof(p.inputs -> 'employee' -> 'pension') = 'object' OR p.inputs ? 'pension_refund')
         ORDER BY p.agency_id, p.worker_id, p.period_to
         """,
         agencies=[agency for agency, _ in since],
@@ -100,7 +113,7 @@ async def slips_since(tx: Tx, since: Mapping[Key, date]) -> dict[Key, list[Pensi
     )
     slips: dict[Key, list[PensionSlip]] = {}
     for row in found:
-        slip = pension_slip(row.payday_on, _json(row.inputs), _json(row.result))
+        slip = pension_slip(row.payday_on, _json(row.pension), _json(row.refund), _json(row.figures))
         slips.setdefault((row.agency_id, row.worker_id), []).append(slip)
     return slips
 

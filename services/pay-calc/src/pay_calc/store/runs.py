@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from pay_calc.store.pension_records import OWED_REFUND
 from paybill_common.db import Tx
 
 
@@ -136,15 +137,19 @@ async def open_run(
         opened_by=opened_by,
     )
     await tx.execute(
-        """
+        f"""
         INSERT INTO pay_run_worker (agency_id, pay_run_id, worker_id)
         SELECT CAST(:agency AS uuid), CAST(:id AS uuid), worker_id
         FROM (SELECT worker_id FROM timesheet_version WHERE agency_id = :agency AND state = 'open' AND week_ending < :period
               UNION SELECT worker_id FROM statutory_week WHERE agency_id = :agency AND state = 'open' AND week_ending < :period
               UNION SELECT worker_id FROM holiday_week WHERE agency_id = :agency AND state = 'open' AND week_ending < :period
               UNION SELECT worker_id FROM payslip WHERE agency_id = :agency AND state = 'draft' AND charges = 0
-                    AND result IS NOT NULL AND period_to <= :period) AS w
-        """,
+                    AND result IS NOT NULL AND period_to <= :period
+              UNION SELECT n.worker_id FROM nil_week n WHERE n.agency_id = :agency AND NOT n.withdrawn AND n.week_ending < :period
+                    AND n.week_ending >= coalesce((SELECT max(run.period_to) FROM pay_run run WHERE run.agency_id = :agency
+                                                   AND run.state = 'closed'), CAST('-infinity' AS date))
+              UNION SELECT r.worker_id FROM pension_record r WHERE r.agency_id = :agency AND {OWED_REFUND}) AS w
+        """,  # noqa: S608  constant text
         agency=agency_id,
         id=pay_run_id,
         period=period_to,

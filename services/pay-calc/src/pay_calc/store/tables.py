@@ -91,6 +91,7 @@ pay_profile = Table(
     Column("updated_by", Text, nullable=False),
     PrimaryKeyConstraint("agency_id", "worker_id"),
     UniqueConstraint("agency_id", "external_id"),
+    Index("ix_pay_profile_ni_number", "agency_id", "ni_number", postgresql_where=text("ni_number IS NOT NULL")),
     CheckConstraint("tax_basis IN ('cumulative', 'week1')", name="basis"),
     CheckConstraint("director_method IN ('standard', 'alternative')", name="director_method"),
     CheckConstraint("(director_method IS NULL) = (director_appointed_on IS NULL)", name="director_whole"),
@@ -243,7 +244,9 @@ connected_earnings = Table(
     Column("employer_nic_pence", BigInteger, nullable=False),
     Column("student_loan_pence", BigInteger, nullable=False),
     Column("postgrad_loan_pence", BigInteger, nullable=False),
+    Column("student_loan_plan", Text),
     PrimaryKeyConstraint("agency_id", "worker_id", "payslip_id"),
+    Index("ix_connected_earnings_payslip", "payslip_id"),
     comment="What a connected agency's final payslip (payslip_id there) charged of the same person: told by its pay run, never changed.",
 )
 

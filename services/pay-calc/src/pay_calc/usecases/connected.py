@@ -38,16 +38,12 @@ def earned(worker_id: UUID, draft: Drafted) -> connected.Earned | None:
         own("employer_nic_pence"),
         own("student_loan_pence"),
         own("postgrad_loan_pence"),
+        inp.employee.student_loan_plan,
     )
     return connected.Earned(worker_id, draft.payslip_id, charged) if charged.niable_pence > 0 else None
 
 
-async def work_again(tx: Tx, *, agency_id: UUID, pay_run_id: UUID) -> None:
+async def work_again(tx: Tx, keys: Sequence[facts.Key]) -> None:
     """Work again the drafts of connected agencies' workers whom a closed run paid too."""
-    keys = await connected.drafts_to_work_again(tx, agency_id=agency_id, pay_run_id=pay_run_id)
-    if not keys:
-        return
     await facts.share_agencies(tx, [agency for agency, _ in keys])
-    for start in range(0, len(keys), AT_ONCE):
-        some = await facts.lock_workers(tx, keys[start : start + AT_ONCE])
-        await recalculate(tx, keys=some)
+    await recalculate(tx, keys=await facts.lock_workers(tx, keys))

@@ -248,9 +248,10 @@ def opt_out(
             "The worker may cease membership instead, without a refund.",
             "notice_on",
         )
-    if any(min(each.deducted_pence, each.employer_pence) < 0 for each in contributions):
-        raise EngineError("negative_amount", "A contribution may not be negative.", "contributions")
     worker = sum(each.deducted_pence for each in contributions)
+    employer = sum(each.employer_pence for each in contributions)
+    if min(worker, employer) < 0:  # one of them may be: the correction of an earlier week
+        raise EngineError("negative_amount", "Contributions may not be negative together.", "contributions")
     taxable = sum(each.deducted_pence for each in contributions if each.relief != "ras")
     niable = sum(each.deducted_pence for each in contributions if each.relief == "salary_sacrifice")
     if trace is not None:
@@ -265,7 +266,7 @@ def opt_out(
     due = add_months(notice_on, REFUND_MONTHS) - timedelta(days=1)
     return OptOutRefund(
         worker,
-        sum(each.employer_pence for each in contributions),
+        employer,
         taxable,
         niable,
         due if second_period_ends_on is None else max(due, second_period_ends_on),
