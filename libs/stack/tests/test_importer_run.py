@@ -266,11 +266,15 @@ async def test_what_a_starter_brought_is_columns_of_a_workers_file(services: Sta
         "W-3,C,Testcase,2026-03-30,1257L,A,2,C,,,,\n"
         "W-4,D,Testcase,,,A,,A,,,,\n"
         "W-5,E,Testcase,2026-03-30,,A,,A,2026-03-20,,1.00,0.10\n"
+        "W-6,F,Testcase,2026-03-30,1257L,A,,,,,1.00,0.10\n"
+        "W-7,G,Testcase,2026-03-30,,A,,A,,1100L,1.00,0.10\n"
     )
     outcome = await imported(services, Kind.WORKERS, path)
-    *_, fourth, fifth = receipts(outcome.receipts)
+    *_, fourth, fifth, sixth, seventh = receipts(outcome.receipts)
     assert "started_on is missing" in fourth["reason"]
     assert "p45_tax_code is missing" in fifth["reason"]
+    assert "p45_tax_code is missing" in sixth["reason"], "figures of a P45 are never dropped"
+    assert "p45_left_on is missing" in seventh["reason"]
     first, second, third = services.told("pay-profiles/batch")[0]["profiles"]
     assert first["starter"] == {
         "started_on": "2026-03-30",

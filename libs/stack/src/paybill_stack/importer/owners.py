@@ -413,13 +413,14 @@ def _pay_profile(record_id: str, values: Mapping[str, str]) -> dict[str, Any] | 
     )
 
 
+_P45 = frozenset({"p45_left_on", "p45_tax_code", "p45_pay", "p45_tax"})
 _UNKNOWN_PLANS = frozenset({"yes", "y", "unknown"})
 
 
 def _starter(values: Mapping[str, str]) -> dict[str, Any] | None:
     """What a starter brought: a P45, or in a line without a tax code the checklist's statement. Its loan plan may be `yes`: the worker has
     one and does not know which. Raises BadCell."""
-    p45 = "p45_left_on" in values or "p45_tax_code" in values
+    p45 = not _P45.isdisjoint(values)
     if not p45 and ("tax_code" in values or "starter_declaration" not in values):
         return None
     plan = values.get("student_loan_plan")
