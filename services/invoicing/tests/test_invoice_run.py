@@ -8,11 +8,13 @@ import random
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from invoicing.api import driver
 from invoicing.api.driver import drive_run, resume_stalled
 from invoicing.app import SPEC
 from invoicing.store.tables import metadata
@@ -354,6 +356,24 @@ async def test_a_run_that_its_caller_left_is_finished_and_tells_how_far_it_is(se
     assert whole["progressed_at"] > half["progressed_at"]
     assert await resume_stalled(runtime.worker_database, runtime.clock, after_s=0) == 0
     await _gapless(service, world, whole["invoices"])
+
+
+async def test_a_run_that_fails_keeps_no_other_waiting(
+    service: Service, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await a_week(service, world, clients=1, timesheets=1)
+    run_id = await _open(service.runtime, world)
+    runtime = service.runtime
+    async with runtime.worker_database.transaction(now=runtime.clock.now(), read_only=True) as tx:
+        found = await driver.stalled(tx, after_s=0)
+    broken = (world.agency, uuid4())
+
+    async def one_is_broken(_tx: Any, *, after_s: int) -> Any:
+        return [broken, *found]
+
+    monkeypatch.setattr(driver, "stalled", one_is_broken)
+    assert await resume_stalled(runtime.worker_database, runtime.clock, after_s=0) == 1
+    assert (await service.call("GET", world, f"invoice-runs/{run_id}"))["status"] == "closed"
 
 
 async def test_a_worker_with_parked_events_is_left_out_and_listed(service: Service, world: World) -> None:
