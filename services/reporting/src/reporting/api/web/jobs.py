@@ -80,7 +80,7 @@ class Jobs:
             if new.week_ending is None:
                 await self._fail(new, error)
             else:
-                log.warning("command.unheard", command=new.command, agency_id=str(new.agency_id), error=str(error))
+                log.warning("command.unheard", command=new.command, agency_id=str(new.agency_id), error=error)
         except Exception as error:
             await self._fail(new, error)
         else:
