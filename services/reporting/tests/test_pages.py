@@ -262,6 +262,37 @@ class TestCommands:
             "acknowledge_minimum_wage": {"by": "Pat Payroll", "reason": "Paid the rest next week", "seen": "5ee4a11"},
         }
 
+    async def test_the_preview_by_itself_is_closed_from_its_own_form(self, site: Site) -> None:
+        async with site.sign_in() as browser:
+            page = (await browser.get(f"{site.week}/pay/preview")).text
+        form = page[page.index('<form method="post" id="close-run"') :]
+        form = form[: form.index("</form>")]
+        for name in ("csrf", "back", "key", "week_ending", "minimum_wage_seen", "minimum_wage_reason"):
+            assert f'name="{name}"' in form, name
+        assert f'name="back" value="{site.week}/pay/preview"' in form
+        assert 'type="submit"' in form
+
+    async def test_a_refused_close_gives_back_what_was_written_and_says_it_in_words(self, site: Site) -> None:
+        hint = "Close with a name and a reason (acknowledge_minimum_wage) and with the mark (minimum_wage.seen)."
+        error = {"pointer": "#/acknowledge_minimum_wage", "detail": "Ann Testcase: 2.10 below", "code": "x"}
+        more = {"pointer": "#/acknowledge_minimum_wage", "detail": "Ben Testcase: not tested", "code": "y"}
+        problem = {"code": "minimum_wage_findings_changed", "detail": "What was looked at has changed since."}
+        site.owners.refuse["/pay-runs"] = (409, {**problem, "hint": hint, "errors": [error, more]})
+        async with site.sign_in() as browser:
+            csrf = csrf_of((await browser.get(f"{site.week}/pay")).text)
+            form = {"csrf": csrf, "back": f"{site.week}/pay", "key": "k-3", "week_ending": "2026-04-05"}
+            form |= {"minimum_wage_reason": "Paid <next> week", "accept_reason": "Late sheet"}
+            await browser.post(f"/agencies/{site.world.agency}/commands/close-pay-run", data=form)
+            page = (await browser.get(f"{site.week}/pay")).text
+            again = (await browser.get(f"{site.week}/pay")).text
+        assert re.search(r'<textarea id="minimum-wage-reason"[^>]* hx-preserve>Paid &lt;next&gt; week</textarea>', page)
+        assert '<details class="why" open>' in page
+        assert ">Late sheet</textarea>" in page
+        assert "<li>Ann Testcase: 2.10 below</li>" in page
+        assert "Look at them again. They are listed under" in page
+        assert "acknowledge_minimum_wage" not in page
+        assert "Late sheet" not in again
+
     async def test_a_run_says_in_whose_name_low_pay_was_paid_and_asks_where_nobody_did(self, site: Site) -> None:
         world: World = site.other  # type: ignore[attr-defined]
         path = f"/agencies/{world.agency}/pay-runs/{world.id('pay-run', world.week)}/files?week={world.week}"

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -13,13 +14,16 @@ import httpx
 import pytest
 from owners import URLS, ago, invoice_run, pay_run
 from test_words_on_pages import read_aloud
-from web import Site, csrf_of
+from web import Site, csrf_of, write_clients
 from world import World
 
+from paybill_common.ids import new_id
 from paybill_common.service import Runtime, build_app
 from reporting.api.forward import Forward
 from reporting.api.web import commands
 from reporting.domain import work as rules
+from reporting.store import work as store
+from reporting.store.work import NewWork
 
 pytestmark = pytest.mark.integration
 
@@ -173,7 +177,7 @@ async def test_a_refusal_that_comes_late_stays_with_its_reason(site: Site, slow_
     world = site.world
     site.owners.pay_runs = []
     problem = {"code": "totals_differ", "detail": "The week's totals are not those of its cut-off.",
-               "hint": "Wait until all timesheets have arrived.", "instance": "urn:uuid:1",
+               "hint": "Send accept_difference.", "instance": "urn:uuid:1",
                "errors": [{"pointer": "#/timesheets", "detail": "own 28, control 29"}]}  # fmt: skip
     site.owners.refuse["/pay-runs"] = (409, problem)
     async with site.sign_in() as browser:
@@ -183,8 +187,11 @@ async def test_a_refusal_that_comes_late_stays_with_its_reason(site: Site, slow_
         site.owners.refuse.clear()
         answer = await browser.get(page_of(world))
         text = " ".join(read_aloud(answer.text).split())
-        for said in ("Pay run not closed", "Refused", problem["detail"], problem["hint"], "own 28, control 29"):
+        for said in ("Pay run not closed", "Refused", problem["detail"], "Wait until all timesheets",
+                     "Timesheets: own 28, control 29"):  # fmt: skip
             assert str(said) in text, said
+        assert "#/" not in text
+        assert "accept_difference" not in text
         assert f'href="{site.week}/pay#close"' in answer.text
         assert "hx-trigger" not in answer.text
         assert "Refused" in await seen(browser, f"/agencies/{world.agency}/progress")
@@ -231,6 +238,88 @@ async def test_an_owner_that_is_away_leaves_what_the_facts_say(site: Site) -> No
     assert "A run of this week was closed" not in unknown
 
 
+async def test_a_closed_run_is_not_called_open_while_its_owner_is_away(site: Site) -> None:
+    site.owners.pay_runs = []
+    async with site.sign_in() as browser:
+        await press(site, browser)
+        site.owners.away.add("pay-calc")
+        answer = await browser.get(page_of(site.world))
+        text = " ".join(read_aloud(answer.text).split())
+    assert "Pay run, w/e 5 Apr 2026 No answer" in text
+    assert "not closed yet" not in text
+    assert 'hx-trigger="every 2s"' in answer.text, "it asks again"
+
+
+async def test_an_owner_that_fails_is_asked_again(site: Site) -> None:
+    site.owners.refuse["/pay-runs"] = (503, {"code": "busy", "detail": "No connection was free."})
+    async with site.sign_in() as browser:
+        answer = await browser.get(page_of(site.world))
+        site.owners.invoice_runs = []
+        listed = (await browser.get(f"/agencies/{site.world.agency}/progress")).text
+    assert "The pay-calc service does not answer: it only says that it failed (503)." in answer.text
+    assert 'hx-trigger="every 2s"' in answer.text
+    assert "its runs are missing from this list" in listed
+    assert 'hx-trigger="every 4s"' in listed
+
+
+async def work_of(site: Site, *, command: str = "close-pay-run", runs_before: int = 0, age_s: int = 5) -> NewWork:
+    """A command given so long ago, of which nothing was heard."""
+    new = NewWork(site.world.agency, new_id(), command, site.world.week, "Closing it.", "pat", "Pat Payroll")
+    database, now = site.app.state.api_database, site.app.state.clock.now()
+    async with database.transaction(now=now, agencies=[new.agency_id]) as tx:
+        await store.begin(tx, new)
+        await tx.execute(
+            "UPDATE long_work SET runs_before = :before, began_at = clock_timestamp() - make_interval(secs => :age)"
+            " WHERE work_id = :work",
+            before=runs_before,
+            age=age_s,
+            work=new.work_id,
+        )
+    return new
+
+
+async def refuse(site: Site, new: NewWork, text: str) -> None:
+    database, now = site.app.state.api_database, site.app.state.clock.now()
+    async with database.transaction(now=now, agencies=[new.agency_id]) as tx:
+        await store.end(
+            tx, agency_id=new.agency_id, work_id=new.work_id, outcome=text, failure={"text": text, "hint": ""}
+        )
+
+
+async def test_nothing_was_begun_is_said_only_by_an_owner_that_answers(site: Site) -> None:
+    site.owners.pay_runs = []
+    await work_of(site, age_s=900)
+    await work_of(site, age_s=900, command="prepare-payment-file")
+    listing = f"/agencies/{site.world.agency}/progress"
+    async with site.sign_in() as browser:
+        heard = await seen(browser, listing)
+        site.owners.away.add("pay-calc")
+        away = await seen(browser, listing)
+    assert (heard.count("Nothing was begun"), heard.count("No answer was heard")) == (1, 1)
+    assert ("Nothing was begun" in away, away.count("No answer was heard")) == (False, 2)
+
+
+async def test_a_second_command_does_not_hide_the_run_that_is_closed(site: Site) -> None:
+    site.owners.pay_runs = [pay_run(site.world, state="closed", workers_done=3000, payslips=2890)]
+    listing = f"/agencies/{site.world.agency}/progress"
+    new = await work_of(site, runs_before=1)
+    async with site.sign_in() as browser:
+        assert "Closing it" in await seen(browser, listing), "a second command that waits is in the list"
+        await refuse(site, new, "There is nothing more to pay.")
+        refused = await seen(browser, page_of(site.world))
+        database, now = site.app.state.api_database, site.app.state.clock.now()
+        async with database.transaction(now=now, agencies=[site.world.agency]) as tx:
+            await tx.execute("DELETE FROM long_work")
+        await work_of(site, runs_before=1, age_s=900)
+        unheard = await seen(browser, page_of(site.world))
+    for text in (refused, unheard):
+        assert "Pay run closed, w/e 5 Apr 2026 Done" in text
+        assert "Payslips 2,890" in text
+    assert "There is nothing more to pay." in refused
+    assert "no new run was begun" in refused
+    assert "pay-calc knows of no new run. Nothing new was begun." in unheard
+
+
 async def test_the_list_has_what_moves_first_and_who_began_it(site: Site) -> None:
     world = site.world
     earlier = pay_run(world, week_ending="2026-03-29", state="closed", workers_done=3000, opened_by="nightly-job")
@@ -247,6 +336,7 @@ async def test_the_list_has_what_moves_first_and_who_began_it(site: Site) -> Non
     assert rows[0][1:5] == ["Under way 41%", "1,250 of 3,000 workers", "Mon 6 Apr 15:00", "Pat Payroll"]
     assert rows[1][1:3] == ["Done", "3,000 workers"]
     assert rows[1][4] == "nightly-job"
+    assert f'id="row-pay-run-{world.id("pay-run", world.week)}"' in body, "the same from look to look"
 
 
 async def test_who_may_not_see_pay_sees_the_rest(site: Site) -> None:
@@ -259,6 +349,25 @@ async def test_who_may_not_see_pay_sees_the_rest(site: Site) -> None:
     assert "Issuing invoices, w/e 5 Apr 2026" in listed
     assert "How far it is needs the right pay:read" in pay
     assert not [request for request in site.owners.asked if request.url.host == "pay-calc.test"]
+
+
+async def test_the_outcome_of_a_pay_run_is_for_those_who_may_see_pay(site: Site, tmp_path: Path) -> None:
+    await work_of(site)
+    write_clients(tmp_path / "clients.json", site.other, site.world)  # type: ignore[attr-defined]
+    async with site.sign_in("rae") as reader:
+        for path in (f"/agencies/{site.world.agency}/progress", site.week):
+            assert "Closing it" not in await seen(reader, path)
+    async with site.sign_in("bea") as manager:
+        assert "Closing it" in await seen(manager, site.week)
+
+
+async def test_a_look_of_one_tab_leaves_the_message_of_another(site: Site) -> None:
+    site.owners.refuse["/pay-runs"] = (409, {"code": "week_not_cut_off", "detail": "The week is not cut off."})
+    async with site.sign_in() as browser:
+        await press(site, browser)
+        await browser.get(f"/agencies/{site.world.agency}/progress", headers={"HX-Request": "true"})
+        assert "The week is not cut off." in await seen(browser, f"{site.week}/pay")
+        assert "The week is not cut off." not in await seen(browser, f"{site.week}/pay"), "it is said once"
 
 
 async def test_another_agency_sees_nothing_of_it(site: Site, slow_owner: asyncio.Event) -> None:

@@ -17,12 +17,15 @@ from uuid import UUID
 import httpx
 
 from paybill_common.auth import Principal
+from reporting.domain import words
 from reporting.usecases.clients import Signer
 
 TOKEN_S = 120
 TIMEOUT_S = 20.0
 COMMAND_TIMEOUT_S = 300.0
 _HEALTH_TIMEOUT_S = 3.0
+PARTS = frozenset({"acknowledge_minimum_wage", "accept_difference"})
+"""Parts of a command whose refusal speaks of the week, not of a field that somebody filled in."""
 
 
 class Away(Exception):
@@ -43,16 +46,23 @@ class Refused(Exception):
         self.status = status
         self.code = str(problem.get("code", "refused"))
         self.detail = detail
-        self.hint = problem.get("hint")
+        self.hint = words.HINTS.get(self.code) or problem.get("hint")
         self.instance = problem.get("instance")
         self.errors = [error for error in problem.get("errors") or [] if isinstance(error, Mapping)]
 
 
 def refusal(error: Refused) -> dict[str, Any]:
     """What a refusal says besides its first sentence."""
-    lines = [f"{item.get('pointer', '')}: {item.get('detail', '')}" for item in error.errors[:8]]
+    lines = [_line(item) for item in error.errors[:8]]
     repeated = len(lines) == 1 and error.errors[0].get("detail") in (None, error.detail)
     return {"hint": error.hint, "instance": error.instance, "lines": [] if repeated else lines}
+
+
+def _line(error: Mapping[str, Any]) -> str:
+    """What is wrong with one field. A pointer is for programs: of it stays the field's name in words, unless it is a whole part."""
+    name = str(error.get("pointer") or "").rpartition("/")[2]
+    detail = str(error.get("detail") or "")
+    return detail if name in ("", "#", *PARTS) or name.isdigit() else f"{words.plain(name)}: {detail}"
 
 
 @dataclass(frozen=True)

@@ -203,6 +203,21 @@ ELEMENTS = {
 _UNITS = {"hour": "an hour", "day": "a day", "each": "each"}
 
 
+_LOW_PAY = (
+    "They are listed under “Below the minimum wage, or not tested” on the week’s pay run page. Put right what is wrong, or write"
+    " there why you let them be paid as they are."
+)
+HINTS = {
+    "minimum_wage_not_acknowledged": _LOW_PAY,
+    "minimum_wage_findings_changed": f"Look at them again. {_LOW_PAY}",
+    "totals_differ": (
+        "Wait until all timesheets have arrived, cut the week off again, or open “The totals differ from the cut-off and you accept"
+        " it” and say why."
+    ),
+}
+"""What to do about a refusal, where its owner speaks to programs."""
+
+
 def plain(code: str | None) -> str:
     """A code that has no words of its own, made readable: `wrong_rate` is `Wrong rate`."""
     if not code:

@@ -23,6 +23,7 @@ class Kind:
     """One kind of long work: whose it is, and how it is spoken of."""
 
     key: str
+    run_id: str
     service: str
     path: str
     command: str
@@ -38,6 +39,7 @@ class Kind:
 
 PAY_RUN = Kind(
     key="pay-run",
+    run_id="pay_run_id",
     service="pay-calc",
     path="/pay-runs",
     command="close-pay-run",
@@ -52,6 +54,7 @@ PAY_RUN = Kind(
 )
 INVOICE_RUN = Kind(
     key="invoice-run",
+    run_id="invoice_run_id",
     service="invoicing",
     path="/invoice-runs",
     command="issue-invoices",
@@ -74,6 +77,7 @@ STATES = {
     "done": State("Done", "done"),
     "refused": State("Refused", "blocked"),
     "unheard": State("Nothing was begun", "blocked"),
+    "silent": State("No answer was heard", "none"),
     "none": State("Not begun", "none"),
 }
 MOVING = frozenset({"asked", "running", "still"})

@@ -75,6 +75,13 @@
   });
   let waiting = 0;
 
+  // Nothing is redrawn under a reason: what it was written about stays on the screen, and goes with it, until it is sent.
+  const written = el => $$("textarea", el).some(t => t.value || t === document.activeElement);
+  document.addEventListener("htmx:beforeSwap", e => {
+    const { requestConfig, target } = e.detail, by = requestConfig && requestConfig.triggeringEvent;
+    if (by && by.type === "facts" && written(target)) e.detail.shouldSwap = false;
+  });
+
   // Live numbers: only what changed moves; new rows wait behind a button.
   const live = () => {
     const box = $("[data-events]");
@@ -101,8 +108,7 @@
         const more = Number(news.counts[list.dataset.totalKey]) - Number(list.dataset.total);
         if (more > 0) { fresh.hidden = false; fresh.textContent = `${more} new: show`; }
       }
-      // Nothing is redrawn under somebody who is writing in it.
-      $$("[data-refresh-on]").forEach(el => { if (news.changed && window.htmx && !$("textarea:focus", el)) window.htmx.trigger(el, "facts"); });
+      $$("[data-refresh-on]").forEach(el => { if (news.changed && window.htmx && !written(el)) window.htmx.trigger(el, "facts"); });
     });
     addEventListener("pagehide", () => source.close());
   };

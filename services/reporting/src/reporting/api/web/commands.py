@@ -22,6 +22,8 @@ from reporting.domain.work import OF_COMMAND
 from reporting.store.work import NewWork
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
+TYPED = {"accept_reason": 500, "minimum_wage_reason": 1000}
+"""Reasons that a refused command gives back to its form, and how long they may be."""
 PATIENCE_S = 8
 LANDING_S = 2
 """Work with a page of its own is waited for only as long as a refusal takes: then its page tells the rest."""
@@ -344,10 +346,15 @@ async def command(request: Request, agency_id: UUID, name: str) -> Response:
         if heard is not None:
             await say(request, who, "done", heard.words)
     except Away as error:
-        await say(request, who, "waiting", str(error), hint="Nothing was lost: press the button again in a moment.")
+        hint = "Nothing was lost: press the button again in a moment."
+        await say(request, who, "waiting", str(error), hint=hint, typed=_typed(form))
     except Refused as error:
-        await say(request, who, "blocked", error.detail, **refusal(error))
+        await say(request, who, "blocked", error.detail, **refusal(error), typed=_typed(form))
     return redirect(back)
+
+
+def _typed(form: Form) -> dict[str, str]:
+    return {name: form[name][:most] for name, most in TYPED.items() if form.get(name, "").strip()}
 
 
 def texts(form: FormData) -> dict[str, str]:

@@ -37,6 +37,7 @@ from reporting.usecases.clients import Clients, Grant
 HERE = Path(__file__).parents[2]
 COOKIE = "paybill_session"
 AGENCIES_SECONDS = 5
+FLASH_MAX = 8_000
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; "
@@ -112,8 +113,6 @@ async def visitor(request: Request) -> Visitor:
     if token:
         async with database(request).transaction(now=now(request), agencies=[]) as tx:
             session = await sessions.find_session(tx, token)
-            if session is not None and session.flash is not None:
-                await sessions.set_flash(tx, session.token_sha256, None)
         if session is not None:
             clients: Clients = request.app.state.clients
             grant = clients.person([session.subject])
@@ -222,12 +221,12 @@ async def page(
     **values: Any,
 ) -> HTMLResponse:
     """Render a page, or only its main part when HTMX asked for it."""
-    flash = json.loads(who.session.flash) if who.session.flash else None
+    fragment = request.headers.get("hx-request") == "true" and request.headers.get("hx-boosted") != "true"
+    flash = None if fragment else await _flash(request, who)
     if agency_id is None:
         agency_id = _acting(request, who)
     agency = who.agency(agency_id) if agency_id is not None else None
-    fragment = request.headers.get("hx-request") == "true" and request.headers.get("hx-boosted") != "true"
-    jobs = await _under_way(request, agency_id) if agency_id is not None and not fragment else []
+    jobs = await _under_way(request, who, agency_id) if agency_id is not None and not fragment else []
     business = now(request)
     html = (
         templates()
@@ -240,6 +239,7 @@ async def page(
             this_week=week_ending_of(london_date(business)),
             csrf=who.session.csrf,
             flash=flash,
+            typed=(flash or {}).get("typed") or {},
             jobs=jobs,
             now=business,
             here=url_with(request),
@@ -251,10 +251,20 @@ async def page(
     return HTMLResponse(html, status_code=status, headers=HEADERS)
 
 
-async def _under_way(request: Request, agency_id: UUID) -> list[Asked]:
-    """The agency's commands that outlast a request."""
+async def _flash(request: Request, who: Visitor) -> Any | None:
+    """What the last command said, once: only a whole page says it, so no part of a page in another tab may take it."""
+    if not who.session.flash:
+        return None
+    async with database(request).transaction(now=now(request), agencies=[]) as tx:
+        await sessions.set_flash(tx, who.session.token_sha256, None)
+    return json.loads(who.session.flash)
+
+
+async def _under_way(request: Request, who: Visitor, agency_id: UUID) -> list[Asked]:
+    """The agency's commands that outlast a request, and whose outcome this person may read."""
     async with reading(request, agency_id) as tx:
-        return await work_store.spoken_of(tx, agency_id=agency_id)
+        found = await work_store.spoken_of(tx, agency_id=agency_id)
+    return [one for one in found if one.kind is None or who.may(one.kind.right)]
 
 
 def _acting(request: Request, who: Visitor) -> UUID | None:
@@ -291,9 +301,11 @@ def redirect(path: str) -> RedirectResponse:
 
 async def say(request: Request, who: Visitor, tone: str, text: str, **more: Any) -> None:
     """Remember a message for the next page."""
-    message = json.dumps({"tone": tone, "text": text, **more}, default=str)
+    message = json.dumps({"tone": tone, "text": text, **more}, default=str, ensure_ascii=False)
+    if len(message) > FLASH_MAX:
+        message = json.dumps({"tone": tone, "text": text[: FLASH_MAX // 2]}, ensure_ascii=False)
     async with database(request).transaction(now=now(request), agencies=[]) as tx:
-        await sessions.set_flash(tx, who.session.token_sha256, message[:8_000])
+        await sessions.set_flash(tx, who.session.token_sha256, message)
 
 
 def forward_of(request: Request) -> Forward:

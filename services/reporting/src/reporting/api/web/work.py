@@ -15,7 +15,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from paybill_common.db import Tx
-from reporting.api.forward import Refused
+from reporting.api.forward import Away, Refused
 from reporting.api.web.context import Visitor, newest_week, page, reading, visitor
 from reporting.api.web.overview import Act, WeekPath
 from reporting.api.web.records import ask, left_out_of
@@ -46,11 +46,16 @@ class Told:
     refused: Refused | None = None
     lacks: str = ""
 
+    @property
+    def answered(self) -> bool:
+        return not (self.away or self.refused or self.lacks)
+
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the list."""
+    """One line of the list. `key` stays the same from look to look, so that the row keeps the focus."""
 
+    key: str
     href: str
     what: str
     state: words.State
@@ -81,7 +86,7 @@ async def work_page(request: Request, agency_id: UUID) -> Response:
         agency_id=agency_id,
         week_ending=week,
         rows=rows,
-        moving=any(row.moving for row in rows),
+        moving=any(row.moving for row in rows) or any(one.away for one in told.values()),
         told=told,
     )
 
@@ -104,16 +109,21 @@ async def work_run_page(
     async with reading(request, agency_id) as tx:
         asked = await store.newest(tx, agency_id=agency_id, command=of.command, week_ending=week)
         at = await store.real_now(tx)
-        closed = await _closed(tx, agency_id, of, week) if told.away else None
+        closed = await _closed(tx, agency_id, of, week) if told.away else []
         left_out = await left_out_of(tx, {"left_out": left_raw[:LEFT_OUT_SHOWN]})
     state = rules.state_of(run, runs=len(told.runs), asked=asked, now=at)
+    failed = state if state in ("refused", "unheard") else ""
     if told.lacks or told.refused:
-        state = "untold"
-    if told.away and (asked is None or asked.running):
-        state = "away"
+        state, failed = "untold", ""
+    elif told.away:
+        if asked is None or asked.failure is None or len(closed) > asked.runs_before:
+            failed = ""
+        state = failed if failed and not closed else "away"
+    elif failed and run is not None:
+        state = "done"  # an earlier run of the week is closed, whatever became of the last command
     done = 0 if run is None else rules.percent(run.done, run.total)
     step = 101 if state == "done" else done // STEP * STEP
-    moving = state in rules.MOVING or state == "away"
+    moving = state in rules.MOVING or told.away is not None
     base = f"/agencies/{agency_id}/weeks/{week}"
     return await page(
         request,
@@ -122,9 +132,12 @@ async def work_run_page(
         agency_id=agency_id,
         week_ending=week,
         kind=of,
-        heading=of.name if state == "away" and asked is None else heading_of(of, state),
-        closed=closed,
+        heading=of.name
+        if state == "away" and (asked is None or closed or not asked.running)
+        else heading_of(of, state),
+        closed=closed[0] if closed else None,
         state=state,
+        failed=failed,
         word=rules.STATES.get(state, words.State("No answer", "blocked" if state == "away" else "none")),
         told=told,
         run=run if state in ("running", "still", "done") else None,
@@ -148,19 +161,21 @@ async def work_run_page(
 
 
 async def _told(request: Request, who: Visitor, agency_id: UUID, kind: Kind, params: Mapping[str, str]) -> Told:
-    """The owner's runs, newest first."""
+    """The owner's runs, newest first. An owner that fails is away: it is asked again."""
     if not who.may(kind.right):
         return Told(lacks=kind.right)
     answer, away, refused = await ask(request, who, agency_id, kind.service, kind.path, params)
+    if refused is not None and refused.status >= 500:
+        away, refused = str(Away(kind.service, f"it only says that it failed ({refused.status})")), None
     items = answer.get("items") if isinstance(answer, Mapping) else None
     runs = [rules.run_of(kind, item) for item in items or [] if isinstance(item, Mapping)]
     return Told(runs, away, refused)
 
 
-async def _closed(tx: Tx, agency_id: UUID, kind: Kind, week: date) -> Any | None:
-    """The week's newest run that the facts here tell of, for when its owner is away."""
+async def _closed(tx: Tx, agency_id: UUID, kind: Kind, week: date) -> Sequence[Any]:
+    """The week's runs that the facts here tell of, newest first, for when their owner is away."""
     runs_of = week_store.pay_runs if kind is PAY_RUN else week_store.invoice_runs
-    return next(iter(await runs_of(tx, agency_id=agency_id, week_ending=week)), None)
+    return await runs_of(tx, agency_id=agency_id, week_ending=week)
 
 
 async def _left_out_raw(
@@ -255,6 +270,7 @@ def _rows(agency_id: UUID, told: Mapping[Kind, Told], asked: Sequence[Asked], at
             began = run.opened_at or at
             rows.append(
                 Row(
+                    key=f"{kind.key}-{run.raw.get(kind.run_id) or week}",
                     href=f"/agencies/{agency_id}/progress/{kind.key}/{week}",
                     what=f"{heading_of(kind, state)}, {show.week(week)}",
                     state=rules.STATES[state],
@@ -269,21 +285,24 @@ def _rows(agency_id: UUID, told: Mapping[Kind, Told], asked: Sequence[Asked], at
                     order=(run.open, began),
                 )
             )
-    answered = {
-        (kind, date.fromisoformat(str(run.raw["week_ending"]))) for kind, found in told.items() for run in found.runs
-    }
     for one in asked:
-        if (one.kind, one.week_ending) in answered and one.failure is None:
+        found = told[one.kind] if one.kind else Told()
+        of_week = [run for run in found.runs if str(run.raw["week_ending"]) == str(one.week_ending)]
+        over = not one.running or len(of_week) > one.runs_before or any(run.open for run in of_week)
+        if found.lacks or (of_week and over and one.failure is None):
             continue
-        rows.append(_asked_row(agency_id, one, at))
+        rows.append(_asked_row(agency_id, one, at, answered=one.kind is not None and found.answered))
     return sorted(rows, key=lambda row: row.order, reverse=True)
 
 
-def _asked_row(agency_id: UUID, one: Asked, at: datetime) -> Row:
-    heard = one.running and at - one.began_at > rules.HEARD
-    state = "refused" if one.failure is not None else "done" if not one.running else "unheard" if heard else "running"
+def _asked_row(agency_id: UUID, one: Asked, at: datetime, *, answered: bool) -> Row:
+    """A command that no run answers. That nothing was begun is known only if the owner of its runs has `answered`."""
+    late = one.running and at - one.began_at > rules.HEARD
+    silent = "unheard" if answered else "silent"
+    state = "refused" if one.failure is not None else "done" if not one.running else silent if late else "running"
     href = f"/agencies/{agency_id}/progress/{one.kind.key}/{one.week_ending}" if one.kind and one.week_ending else ""
     return Row(
+        key=f"asked-{one.work_id}",
         href=href,
         what=one.words.rstrip("."),
         state=rules.STATES[state],
