@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
+from importlib import resources
 
 import pypdf
 import pytest
-from playwright.async_api import Page, Route, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from paybill_common.ids import derived_id
 from tests.e2e.conftest import Person, Visits
@@ -127,3 +129,51 @@ async def _late_placement(week: Week, agency: Agency) -> None:
         "starts_on": "2026-03-30", "ends_on": "2026-04-05",
     })  # fmt: skip
     await agency.post("timesheet", f"weeks/{agency.week}/open", {})
+
+
+_PANEL = """<!doctype html><title>Panel</title><script src="/htmx.min.js" defer></script><script src="/app.js" defer></script>
+<section id="preview" hx-get="/preview" hx-trigger="load, facts" data-refresh-on="facts">{}</section><button>Close</button>"""
+_FIELD = '<textarea id="reason" hx-preserve>{}</textarea>'
+
+
+async def test_nothing_is_redrawn_under_a_written_reason(browser: Browser) -> None:
+    """Not while it has the focus, not after, and not by a look that was under way when the first letter was written."""
+    looks = itertools.count(1)
+    static = resources.files("reporting") / "static"
+
+    async def answer(route: Route) -> None:
+        name = route.request.url.rpartition("/")[2]
+        if name == "preview":
+            fresh = f'<input type="hidden" id="seen" value="{next(looks)}">{_FIELD.format("")}'
+            await route.fulfill(body=fresh, content_type="text/html")
+        elif name.endswith(".js"):
+            await route.fulfill(body=(static / name).read_text(encoding="utf-8"), content_type="text/javascript")
+        else:
+            await route.fulfill(body=_PANEL.format(_FIELD.format("Given back")), content_type="text/html")
+
+    page = await browser.new_page()
+    try:
+        await page.route("**/*", answer)
+        await page.goto("http://panel.test/")
+        seen, reason = page.locator("#seen"), page.locator("#reason")
+        await expect(seen).to_have_value("1")
+        await expect(reason).to_have_value("Given back")
+        await _facts(page)
+        assert [await seen.input_value(), await reason.input_value()] == ["1", "Given back"]
+        await reason.fill("")
+        await reason.focus()
+        await _facts(page)
+        assert await seen.input_value() == "1"
+        await page.get_by_role("button").focus()
+        await _facts(page)
+        assert await seen.input_value() == "4"
+    finally:
+        await page.close()
+
+
+async def _facts(page: Page) -> None:
+    """A fact arrives, and the look that it causes is over."""
+    await page.evaluate(
+        """new Promise(over => { document.addEventListener("htmx:afterRequest", over, { once: true });
+        htmx.trigger("#preview", "facts"); }).then(() => new Promise(next => setTimeout(next, 100)))"""
+    )
