@@ -49,7 +49,7 @@ PEOPLE = (
 """Who signs in: each has the rights of the job and no more."""
 
 T = TypeVar("T")
-_OF_THE_SERVICE = frozenset({"worker_id", "version", "updated_at", "unsupported"})
+_OF_THE_SERVICE = frozenset({"worker_id", "version", "updated_at", "unsupported", "starting_tax"})
 """What pay-calc says of a profile that nobody sends it."""
 _LINK = re.compile(r"https?://[^\s\"<>]+/approve/[A-Za-z0-9_.~-]+")
 
