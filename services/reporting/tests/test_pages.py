@@ -24,6 +24,7 @@ from reporting.api.web import detail_exports, exports, what_if
 from reporting.api.web.live import Live, stream
 from reporting.domain.cells import csv_cell
 from reporting.domain.tie_out import DocumentDifference, LineDifference
+from reporting.store import lists
 
 pytestmark = pytest.mark.integration
 
@@ -558,3 +559,34 @@ async def test_static_files_are_kept_and_small(site: Site) -> None:
 
             whole += len(zlib.compress(answer.content, 9))
     assert 0 < whole < 150_000
+
+
+async def test_timesheets_are_sorted_and_paged_by_every_column(site: Site, runtime: Runtime) -> None:
+    _, sorts = lists._timesheets_select()
+    shown = {
+        "hours": "minutes",
+        "pay": "shown_pay_gbp",
+        "charge": "shown_charge_gbp",
+        "margin": "margin_gbp",
+        "age": "since",
+    }
+    wanted = lists.TimesheetFilter()
+    async with (
+        site.sign_in() as browser,
+        runtime.api_database.transaction(now=runtime.clock.now(), agencies=[site.world.agency], read_only=True) as tx,
+    ):
+        for key in sorts:
+            for sort in (key, f"-{key}"):
+                assert (await browser.get(f"{site.week}/timesheets", params={"sort": sort})).status_code == 200
+                whole = await lists.timesheets(
+                    tx, agency_id=site.world.agency, wanted=wanted, sort=sort, offset=0, most=100
+                )
+                assert whole.total == len(whole.rows) > 2
+                values = [getattr(row, shown.get(key, key)) for row in whole.rows]
+                known = [value for value in values if value is not None]
+                assert values[: len(known)] == sorted(known, reverse=sort.startswith("-")), sort
+                pages = [
+                    await lists.timesheets(tx, agency_id=site.world.agency, wanted=wanted, sort=sort, offset=n, most=1)
+                    for n in range(whole.total)
+                ]
+                assert [page.rows[0].timesheet_id for page in pages] == [row.timesheet_id for row in whole.rows]

@@ -186,7 +186,7 @@ async def timesheets(tx: Tx, *, agency_id: UUID, wanted: TimesheetFilter, sort: 
     column = sorts.get(key, sorts["reference"]).label("sorted_by")
     ids = select(timesheet.c.timesheet_id, column)
     if key in _NAMES:
-        ids = query.with_only_columns(timesheet.c.timesheet_id, column, maintain_column_froms=True)
+        ids = query.with_only_columns(timesheet.c.timesheet_id, column)
     page = (
         ids.where(*where)
         .order_by(_ordered(column, sort), timesheet.c.timesheet_id)
@@ -195,9 +195,9 @@ async def timesheets(tx: Tx, *, agency_id: UUID, wanted: TimesheetFilter, sort: 
         .subquery("page")
     )
     rows = await tx.session.execute(
-        query.join(page, page.c.timesheet_id == timesheet.c.timesheet_id)
-        .where(timesheet.c.agency_id == agency_id)
-        .order_by(_ordered(page.c.sorted_by, sort), timesheet.c.timesheet_id)
+        query.where(timesheet.c.timesheet_id == page.c.timesheet_id, timesheet.c.agency_id == agency_id).order_by(
+            _ordered(page.c.sorted_by, sort), timesheet.c.timesheet_id
+        )
     )
     sums = await tx.session.execute(
         select(
