@@ -129,6 +129,7 @@ def test_construction_pays_subcontractors_at_each_rate_and_everybody_has_a_deeme
         assert {workers[line["Worker ref"]]["Tax code"] for line in inside} == {"BR"}
         for payee in payees.values():
             assert (payee["Kind"] == "cis") == (payee["CIS rate"] != "") == (payee["Verification number"] != "")
+            assert (payee["Kind"] == "cis") == (payee["Agency rules"] == "not_controlled")
             assert (payee["Kind"] == "cis" and payee["VAT number"] != "") == (payee["VAT treatment"] != "")
             assert payee["UTR"] == "" or payee["UTR"].startswith("000")
     assert set(rates) == {"0", "20", "30"}

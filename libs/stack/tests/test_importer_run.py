@@ -374,6 +374,31 @@ async def test_payees_go_to_their_four_owners(services: StandIn, tmp_path: Path)
     ]
 
 
+async def test_a_subcontractor_brings_its_verification_and_the_agency_rules_answer(
+    services: StandIn, tmp_path: Path
+) -> None:
+    path = tmp_path / "u.csv"
+    path.write_text(
+        "Payee ref,Name,Kind,CIS rate,Verified on,Verification number,UTR,Agency rules,Agency rules decided by,"
+        "Agency rules decided on,Agency rules evidence\n"
+        "C-1,Trade 1 Example,cis,20%,02/03/2026,V0000000001,0000000001,Not controlled,Status Desk,02/03/2026,AR-1\n"
+        "C-2,Trade 2 Example,cis,20,02/03/2026,V0000000002,0000000002,,Status Desk,02/03/2026,AR-2\n"
+    )
+    outcome = await imported(services, Kind.PAYEES, path)
+    assert (outcome.accepted, outcome.refused) == (1, 1)
+    [told] = services.told("payees/batch")[0]["payees"]
+    assert told["cis"] | told["agency_rules"] == {
+        "rate_pct": 20,
+        "verified_on": "2026-03-02",
+        "verification_number": "V0000000001",
+        "utr": "0000000001",
+        "finding": "not_controlled",
+        "decided_by": "Status Desk",
+        "decided_on": "2026-03-02",
+        "evidence_ref": "AR-1",
+    }
+
+
 async def test_a_file_without_a_needed_column_is_not_sent(services: StandIn, tmp_path: Path) -> None:
     path = tmp_path / "w.csv"
     path.write_text("Worker ref,Forename\nW-1,A\n")

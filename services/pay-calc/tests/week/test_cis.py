@@ -27,6 +27,12 @@ VERIFIED = {
     "verification_number": "V0000000017",
     "utr": "00000 00017",
 }
+FREE = {
+    "finding": "not_controlled",
+    "decided_by": "Status Desk",
+    "decided_on": "2026-03-02",
+    "evidence_ref": "agency-rules-17",
+}
 BANK = {"sort_code": "000002", "account_number": "12345678"}
 
 
@@ -34,7 +40,7 @@ async def _subcontractor(world: Any, *lines: Any, cis: Any = VERIFIED) -> Any:
     """A cleared timesheet of a subcontractor with bank details, and its payee."""
     payee = new_id()
     sheet = world.sheet(new_id(), *lines, pay_basis="cis", payee_id=payee, holiday_pay="none")
-    await world.send("PUT", f"payees/{payee}", BANK | ({"cis": cis} if cis else {}))
+    await world.send("PUT", f"payees/{payee}", BANK | {"cis": cis, "agency_rules": FREE})
     await world.tell(sheet.approved(), sheet.cleared())
     return sheet
 
@@ -121,12 +127,57 @@ async def test_who_is_not_verified_is_held_and_paid_once_verified(world: Any) ->
     held = await world.slip(worker_id=sheet.worker_id)
     assert held["held"][0]["reasons"] == [{"code": "cis_not_verified", "subject_id": str(sheet.payee_id)}]
     later = VERIFIED | {"verified_on": "2026-04-11"}
-    await world.send("PUT", f"payees/{sheet.payee_id}", BANK | {"cis": later})
+    await world.send("PUT", f"payees/{sheet.payee_id}", BANK | {"cis": later, "agency_rules": FREE})
     held = await world.slip(worker_id=sheet.worker_id)
     assert [reason["code"] for reason in held["held"][0]["reasons"]] == ["cis_not_verified"]
-    stored = await world.send("PUT", f"payees/{sheet.payee_id}", BANK | {"cis": VERIFIED})
+    stored = await world.send("PUT", f"payees/{sheet.payee_id}", BANK | {"cis": VERIFIED, "agency_rules": FREE})
     assert stored["cis"] == VERIFIED | {"utr": "0000000017"}
     assert (await world.slip(worker_id=sheet.worker_id))["held"] == []
+
+
+@pytest.mark.parametrize(
+    ("finding", "code"),
+    [
+        (None, "agency_rules_not_decided"),
+        ("controlled", "agency_rules_apply"),
+        ("not_controlled", None),
+        ("not_personal", None),
+        ("own_company_outside", None),
+    ],
+)
+async def test_the_agency_rules_are_asked_before_anybody_is_paid_as_self_employed(
+    world: Any, finding: str | None, code: str | None
+) -> None:
+    """ITEPA 2003 s.44: under supervision, direction or control the agency runs PAYE, and the scheme does not apply."""
+    sheet = await _subcontractor(world, ("basic", 2400, "20.00"))
+    rules = None if finding is None else FREE | {"finding": finding}
+    stored = await world.send("PUT", f"payees/{sheet.payee_id}", BANK | {"cis": VERIFIED, "agency_rules": rules})
+    assert stored["agency_rules"] == rules
+    slip = await world.slip(worker_id=sheet.worker_id)
+    reasons = [reason for held in slip["held"] for reason in held["reasons"]]
+    assert reasons == ([] if code is None else [{"code": code, "subject_id": str(sheet.payee_id)}])
+    if code is not None:
+        preview = await world.get("pay-runs/preview", params={"week_ending": "2026-04-05"})
+        assert preview["findings"]["held"]["count"] == 1
+    await world.tell(world.cut_off(sheet))
+    run = await world.close()
+    assert run["self_bills"] == (1 if code is None else 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"finding": "perhaps"}, "#/agency_rules/finding"),
+        ({"decided_by": ""}, "#/agency_rules/decided_by"),
+        ({"evidence_ref": None}, "#/agency_rules/evidence_ref"),
+    ],
+)
+async def test_a_decision_on_the_agency_rules_has_its_person_and_its_evidence(
+    world: Any, change: dict[str, Any], pointer: str
+) -> None:
+    body = BANK | {"cis": VERIFIED, "agency_rules": FREE | change}
+    refused = await world.send("PUT", f"payees/{new_id()}", body, status=422)
+    assert refused["errors"][0]["pointer"] == pointer
 
 
 def _slip_input(minutes: int, verified_on: date, last_paid_on: date | None) -> SlipInput:

@@ -321,7 +321,11 @@ class TestDecide:
     def test_what_nobody_can_pay_is_held_by_name(self) -> None:
         assert _reasons(_decided(_worker(_version(pay_basis="cis")))[0]) == ["missing_payee"]
         bare = _version(pay_basis="cis", payee_id=UUID(int=9))
-        assert _reasons(_decided(_worker(bare))[0]) == ["missing_bank_details", "cis_not_verified"]
+        assert _reasons(_decided(_worker(bare))[0]) == [
+            "missing_bank_details",
+            "agency_rules_not_decided",
+            "cis_not_verified",
+        ]
         assert _reasons(_decided(_worker(_version(pay_basis="limited")))[0]) == ["missing_payee", "sds_missing"]
         assert _reasons(_decided(_worker(_version(), profile=None))[0]) == ["missing_pay_profile"]
         unknown_year = date(2031, 4, 6)

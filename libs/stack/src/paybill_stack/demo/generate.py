@@ -643,7 +643,8 @@ _CLIENT_HEADER = (
 _PAYEE_HEADER = (
     "Payee ref", "Name", "Kind", "Umbrella status", "Legal name", "Address", "VAT number", "VAT treatment", "Company number",
     "Agreement reference", "Agreement from", "Agreement to", "E-mail", "Account name", "Sort code", "Account number",
-    "CIS rate", "Verified on", "Verification number", "UTR",
+    "CIS rate", "Verified on", "Verification number", "UTR", "Agency rules", "Agency rules decided by", "Agency rules decided on",
+    "Agency rules evidence",
 )  # fmt: skip
 _WORKER_HEADER = (
     "Worker ref", "Forename", "Surname", "E-mail", "Phone", "Start date", "NI number", "Date of birth", "Gender", "Address",
@@ -694,12 +695,13 @@ def _supplier_vat(payee: Payee) -> str:
 
 
 def _verification(payee: Payee) -> list[object]:
-    """HMRC's answer; its numbers begin with noughts, as no real ones do. An unmatched subcontractor has no UTR on file."""
+    """HMRC's answer, whose numbers begin with noughts as no real ones do, and the answer about control. An unmatched one has no UTR."""
     if payee.cis_rate is None:
-        return ["", "", "", ""]
+        return [""] * 8
     matched = payee.cis_rate != 30
     number = f"V{payee.number:010}" + ("" if matched else "/A")
-    return [payee.cis_rate, "2026-03-02", number, f"{payee.number:010}" if matched else ""]
+    verified = [payee.cis_rate, "2026-03-02", number, f"{payee.number:010}" if matched else ""]
+    return [*verified, "not_controlled", "Status Desk (demo)", "2026-03-02", f"AR-{payee.reference}"]
 
 
 def _worker_line(worker: Worker, day: Callable[[date], str], *, seen: bool = False) -> list[object]:

@@ -142,6 +142,10 @@ LAYOUTS: Mapping[Kind, tuple[Column, ...]] = {
         _column("cis_verified_on", Owner.PAYEE_BANK, "verified_on"),
         _column("cis_verification_number", Owner.PAYEE_BANK, "verification_number"),
         _column("utr", Owner.PAYEE_BANK, "cis_utr", "unique_taxpayer_reference"),
+        _column("agency_rules", Owner.PAYEE_BANK, "agency_rules_finding"),
+        _column("agency_rules_decided_by", Owner.PAYEE_BANK),
+        _column("agency_rules_decided_on", Owner.PAYEE_BANK),
+        _column("agency_rules_evidence", Owner.PAYEE_BANK, "agency_rules_evidence_ref"),
     ),
     Kind.PLACEMENTS: (
         _column("reference", Owner.TIMESHEET, "placement_ref", "placement_reference", "ref", required=True),

@@ -580,6 +580,7 @@ def _payee_bank(record_id: str, values: Mapping[str, str]) -> dict[str, Any] | N
             "sort_code": values.get("sort_code"),
             "account_number": values.get("account_number"),
             "cis": _cis(values),
+            "agency_rules": _agency_rules(values),
         }
     )
 
@@ -596,6 +597,27 @@ def _cis(values: Mapping[str, str]) -> dict[str, Any] | None:
             "utr": values.get("utr"),
         }
     )
+
+
+def _agency_rules(values: Mapping[str, str]) -> dict[str, Any] | None:
+    """Whether the agency rules take a self-employed subcontractor, as a person decided; None of anybody else."""
+    names = ("agency_rules", "agency_rules_decided_by", "agency_rules_decided_on", "agency_rules_evidence")
+    if not any(values.get(name) for name in names):
+        return None
+    finding = _lower(values, "agency_rules")
+    if not finding:
+        raise BadCell(Fault("what was decided is not said", _FINDINGS, "agency_rules", ""))
+    return _given(
+        {
+            "finding": finding.replace(" ", "_"),
+            "decided_by": values.get("agency_rules_decided_by"),
+            "decided_on": iso_date(values, "agency_rules_decided_on"),
+            "evidence_ref": values.get("agency_rules_evidence"),
+        }
+    )
+
+
+_FINDINGS = "controlled, not_controlled, not_personal or own_company_outside"
 
 
 def _umbrella(record_id: str, values: Mapping[str, str]) -> dict[str, Any] | None:

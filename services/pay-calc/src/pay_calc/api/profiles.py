@@ -20,7 +20,7 @@ from pay_calc.domain.engine.tax_code import parse_tax_code
 from pay_calc.domain.profiles import account_number_of, ni_number_of, sort_code_of
 from pay_calc.domain.starting import Mistake, Start
 from pay_calc.domain.starting import Starter as StarterFacts
-from pay_calc.domain.subcontractors import utr_of, verification_number_of
+from pay_calc.domain.subcontractors import Finding, utr_of, verification_number_of
 from pay_calc.store import connected, facts, people
 from pay_calc.usecases import profiles as usecase
 from pay_calc.usecases.connected import name_connected
@@ -430,16 +430,34 @@ class CisVerification(BaseModel):
         return self
 
 
+class AgencyRules(BaseModel):
+    """Who decided, when and on what evidence, whether the agency has to run PAYE for a self-employed subcontractor (ITEPA 2003 s.44).
+
+    `controlled`: anyone may supervise, direct or control how the worker works, so it does; `not_controlled`, `not_personal` (another may
+    be sent in the worker's place) and `own_company_outside` (an own company, outside IR35): it does not.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    finding: Finding
+    decided_by: Name
+    decided_on: Day
+    evidence_ref: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+
+
 class PayeeIn(Bank):
-    """The bank details of an umbrella, limited company or CIS subcontractor, and of the last how HMRC verified it. Without `cis` a
-    subcontractor is held. A whole payee replaces the one before."""
+    """The bank details of an umbrella, limited company or CIS subcontractor, and of the last how HMRC verified it and whether the agency
+    rules apply. Without `cis` or `agency_rules` a subcontractor is held. A whole payee replaces the one before."""
 
     external_id: ExternalId | None = None
     cis: CisVerification | None = None
+    agency_rules: AgencyRules | None = None
 
     def stored(self) -> dict[str, Any]:
         terms = self.cis
+        rules = self.agency_rules
         return self.model_dump(exclude={"cis"}) | {
+            "agency_rules": None if rules is None else rules.model_dump(mode="json"),
             "cis_utr": None if terms is None else terms.utr,
             "cis_rate_pct": None if terms is None else terms.rate_pct,
             "cis_verification_number": None if terms is None else terms.verification_number,
@@ -459,6 +477,7 @@ class PayeeOut(BaseModel):
     payee_id: UUID
     external_id: str | None
     cis: CisVerification | None
+    agency_rules: AgencyRules | None
     sort_code: str | None
     account_number: str | None
     account_name: str | None
@@ -856,7 +875,7 @@ def _payee(row: Any) -> PayeeOut:
     cis = None
     if row.cis_rate_pct is not None:
         cis = {name: getattr(row, f"cis_{name}") for name in CisVerification.model_fields}
-    return PayeeOut(**{**_only(row, PayeeOut), "cis": cis})
+    return PayeeOut(**{**_only(row, PayeeOut), "cis": cis, "agency_rules": load_json(row.agency_rules)})
 
 
 async def _employer_out(tx: TxDep, agency_id: UUID) -> EmployerOut:

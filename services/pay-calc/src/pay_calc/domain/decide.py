@@ -32,7 +32,7 @@ from pay_calc.domain.slips import SUPPLIED, Charge, Employee, SlipInput, SlipRes
 from pay_calc.domain.standing import Attachment, Deduction, Order, Recovery
 from pay_calc.domain.starting import PaidSoFar, Start, start_on
 from pay_calc.domain.statutory import StatutoryPay
-from pay_calc.domain.subcontractors import Subcontractor
+from pay_calc.domain.subcontractors import NOT_DECIDED, Subcontractor
 
 NO_LEAVE = Ledger()
 Reason = Mapping[str, Any]
@@ -155,6 +155,8 @@ class Worker:
     payees_with_bank: frozenset[UUID] = frozenset()
     subcontractors: Mapping[UUID, Subcontractor] = field(default_factory=dict)
     """Payees whom HMRC has verified under the CIS."""
+    agency_rules: Mapping[UUID, str | None] = field(default_factory=dict)
+    """Of each known payee the code of why the agency rules stand against the CIS; None: they do not."""
     to_date: dict[tuple[str, int], ToDate] = field(default_factory=dict)
     """By tax year and employment number."""
     paid_so_far: PaidSoFar | None = None
@@ -349,12 +351,12 @@ def _reasons(worker: Worker, agency: Agency, version: Version, *, late: bool) ->
             reasons.append({"code": "missing_payee"})
         elif version.payee_id not in worker.payees_with_bank:
             reasons.append({"code": "missing_bank_details", "subject_id": str(version.payee_id)})
-        if (
-            version.pay_basis == "cis"
-            and version.payee_id is not None
-            and version.payee_id not in worker.subcontractors
-        ):
-            reasons.append({"code": "cis_not_verified", "subject_id": str(version.payee_id)})
+        if version.pay_basis == "cis" and version.payee_id is not None:
+            subject = {"subject_id": str(version.payee_id)}
+            if (agency_rules := worker.agency_rules.get(version.payee_id, NOT_DECIDED)) is not None:
+                reasons.append({"code": agency_rules, **subject})
+            if version.payee_id not in worker.subcontractors:
+                reasons.append({"code": "cis_not_verified", **subject})
         if version.pay_basis == "limited" and version.sds is None:
             subject = {} if version.placement_id is None else {"subject_id": str(version.placement_id)}
             reasons.append({"code": "sds_missing", **subject})

@@ -1,4 +1,4 @@
-"""What is known of a CIS subcontractor: how HMRC verified it, and which of its lines are materials."""
+"""What is known of a CIS subcontractor: who decided on the agency rules, how HMRC verified it, and which of its lines are materials."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Literal
+
+from pay_calc.domain.engine.engagements import SoleTraderFacts, agency_rules
 
 MATERIALS = frozenset({"materials", "plant_hire", "plant_fuel"})
 """Expense codes of what a subcontractor bought for the job, outside the deduction. Any other expense, such as travel, is part of the
@@ -32,6 +34,26 @@ def verification_number_of(text: str) -> str:
             "a verification number is V and ten digits, with one or two letters after a slash at the higher rate"
         )
     return number
+
+
+Finding = Literal["controlled", "not_controlled", "not_personal", "own_company_outside"]
+NOT_DECIDED = "agency_rules_not_decided"
+
+
+def agency_rules_hold(finding: Finding | None, evidence_ref: str) -> str | None:
+    """The code of why a subcontractor may not be paid under the CIS: nobody has asked, or the agency has to run PAYE. Source: ITEPA 2003
+    ss.44 to 47; a worker whose pay is employment income is outside the CIS (Finance Act 2004 s.60(3))."""
+    if finding is None:
+        return NOT_DECIDED
+    if finding == "own_company_outside":
+        return None
+    facts = SoleTraderFacts(
+        supplied_to_client_through_agency=True,
+        personal_service=finding != "not_personal",
+        controlled=finding == "controlled",
+        evidence_ref=evidence_ref,
+    )
+    return None if agency_rules(facts) is None else "agency_rules_apply"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from pay_calc.domain.profile_terms import Benefit, Provided
 from pay_calc.domain.profiles import Directorship, Profile
 from pay_calc.domain.slips import Charge, charge_of
 from pay_calc.domain.starting import starter_of
-from pay_calc.domain.subcontractors import Subcontractor
+from pay_calc.domain.subcontractors import Subcontractor, agency_rules_hold
 from pay_calc.store import connected, leave, nil_weeks, pension_records, standing, starters, statutory
 from paybill_common.db import Tx
 from paybill_common.money import to_pence
@@ -510,7 +510,7 @@ async def _load_payees(tx: Tx, wanted: set[tuple[UUID, UUID]], workers: dict[Key
     found = await tx.execute(
         """
         SELECT p.agency_id, p.payee_id, p.sort_code IS NOT NULL AS has_bank, p.cis_rate_pct, p.cis_verification_number,
-               p.cis_verified_on,
+               p.cis_verified_on, p.agency_rules ->> 'finding' AS finding, p.agency_rules ->> 'evidence_ref' AS evidence_ref,
                CASE WHEN p.cis_rate_pct IS NOT NULL THEN (
                  SELECT max(s.payday_on) FROM payslip s
                  WHERE s.agency_id = p.agency_id AND s.payee_id = p.payee_id AND s.pay_basis = 'cis' AND s.state = 'finalised'
@@ -522,9 +522,13 @@ async def _load_payees(tx: Tx, wanted: set[tuple[UUID, UUID]], workers: dict[Key
     )
     with_bank: dict[UUID, set[UUID]] = {}
     verified: dict[UUID, dict[UUID, Subcontractor]] = {}
+    agency_rules: dict[UUID, dict[UUID, str | None]] = {}
     for row in found:
         if row.has_bank:
             with_bank.setdefault(row.agency_id, set()).add(row.payee_id)
+        agency_rules.setdefault(row.agency_id, {})[row.payee_id] = agency_rules_hold(
+            row.finding, row.evidence_ref or ""
+        )
         if row.cis_rate_pct is not None:
             verified.setdefault(row.agency_id, {})[row.payee_id] = Subcontractor(
                 rate_bp=row.cis_rate_pct * 100,
@@ -535,6 +539,7 @@ async def _load_payees(tx: Tx, wanted: set[tuple[UUID, UUID]], workers: dict[Key
     for worker in workers.values():
         worker.payees_with_bank = frozenset(with_bank.get(worker.agency_id, ()))
         worker.subcontractors = verified.get(worker.agency_id, {})
+        worker.agency_rules = agency_rules.get(worker.agency_id, {})
 
 
 async def _load_history(tx: Tx, workers: dict[Key, Worker], agencies: dict[UUID, Agency]) -> None:

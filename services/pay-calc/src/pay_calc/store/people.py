@@ -54,6 +54,7 @@ PAYEE_FIELDS = (
     "cis_rate_pct",
     "cis_verification_number",
     "cis_verified_on",
+    "agency_rules",
 )
 EMPLOYER_FIELDS = (
     "legal_name",
@@ -71,6 +72,7 @@ CALENDAR_FIELDS = ("payday_days_after", "late_pay")
 _TYPES = {
     "address": "jsonb",
     "pension": "jsonb",
+    "agency_rules": "jsonb",
     "accommodation": "jsonb",
     "payrolled_benefits": "jsonb",
     "starter": "jsonb",

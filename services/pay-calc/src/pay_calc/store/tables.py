@@ -113,6 +113,7 @@ payee = Table(
     Column("cis_rate_pct", Integer),
     Column("cis_verification_number", Text),
     Column("cis_verified_on", Date),
+    Column("agency_rules", JSONB),
     Column("version", Integer, nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
     Column("updated_by", Text, nullable=False),

@@ -215,6 +215,8 @@ def _words(code: str) -> str:
         "sds_missing": "the client's status determination of the placement is not on file",
         "deemed_pay_beside_other_pay": "the worker is paid by this agency in another way in the same week",
         "connected_earnings_not_alike": "a connected employer paid the same person under another letter, or as a director",
+        "agency_rules_not_decided": "nobody has recorded whether the agency has to run PAYE for the subcontractor (ITEPA 2003 s.44)",
+        "agency_rules_apply": "the subcontractor works under supervision, direction or control: the agency has to run PAYE",
         "cis_not_verified": "HMRC's verification of the subcontractor is not on file, or has lapsed",
         "negative_pay": "corrections exceed the pay of the period",
         "correction_of_last_year": "corrections take back pay of an earlier tax year",

@@ -178,6 +178,8 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "vat_treatment_not_set": _OURS,
     "reverse_charge_not_for_staff": _OURS,
     "reverse_charge_without_vat_number": _OURS,
+    "agency_rules_not_decided": ("we have to ask first who decides how you do the work.", _WE_DO),
+    "agency_rules_apply": ("we may have to pay you as an employee, with tax taken off.", "Ask {ask} what this means for you."),
     "cis_not_verified": ("we have to check your company with HMRC first.", "Give {ask} its unique taxpayer reference, ten digits."),
     "sds_missing": (
         "the client has not said how this work is taxed.", "You need not do anything. If it lasts, ask {ask} for the client's answer.",

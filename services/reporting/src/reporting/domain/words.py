@@ -130,6 +130,14 @@ _REASONS = {
         "The salary sacrifice is larger than the pay",
         "Lower the amount for this week, or wait for a week with enough pay.",
     ),
+    "agency_rules_not_decided": (
+        "Nobody recorded whether the agency has to run PAYE for the subcontractor",
+        "Ask whether anyone may supervise, direct or control how the work is done, and enter the answer on the payee.",
+    ),
+    "agency_rules_apply": (
+        "The subcontractor works under supervision, direction or control",
+        "Place the worker on PAYE, or correct the answer on the payee.",
+    ),
     "cis_not_verified": (
         "The subcontractor is not verified with HMRC, or not lately",
         "Verify with HMRC, then enter the rate, the verification number and the date on the payee.",

@@ -54,6 +54,22 @@ def sole_trader(parameters: YearParameters, facts: SoleTraderFacts, payday_on: d
     No control decided by a person needs its evidence on file. CIS: public bodies are outside since 6 April 2026; a subcontractor not paid
     in this or the two previous tax years is verified again before the payment.
     """
+    decided = agency_rules(facts)
+    if decided is not None:
+        return decided
+    if facts.construction_operations is None:
+        raise EngineError(
+            "construction_not_decided", "Record whether the work is construction operations.", "construction_operations"
+        )
+    if not facts.construction_operations:
+        return EngagementDecision("gross", None, "no control and no construction: paid gross and reported")
+    if facts.client_is_public_body and payday_on >= date(2026, 4, 6):
+        return EngagementDecision("gross", None, "payments for public bodies are outside the CIS since 6 April 2026")
+    return _cis(parameters, facts, payday_on)
+
+
+def agency_rules(facts: SoleTraderFacts) -> EngagementDecision | None:
+    """What Chapters 7, 10 and 11 say of the engagement; None where none of them takes it and the worker may be paid as self-employed."""
     if facts.through_intermediary == "own_company":
         return EngagementDecision("off_payroll", None, "supplied by an own company: Chapter 10 decides")
     if facts.through_intermediary == "umbrella":
@@ -71,15 +87,7 @@ def sole_trader(parameters: YearParameters, facts: SoleTraderFacts, payday_on: d
             raise EngineError(
                 "evidence_missing", "A finding against the agency rules needs its evidence on file.", "evidence_ref"
             )
-    if facts.construction_operations is None:
-        raise EngineError(
-            "construction_not_decided", "Record whether the work is construction operations.", "construction_operations"
-        )
-    if not facts.construction_operations:
-        return EngagementDecision("gross", None, "no control and no construction: paid gross and reported")
-    if facts.client_is_public_body and payday_on >= date(2026, 4, 6):
-        return EngagementDecision("gross", None, "payments for public bodies are outside the CIS since 6 April 2026")
-    return _cis(parameters, facts, payday_on)
+    return None
 
 
 def _cis(parameters: YearParameters, facts: SoleTraderFacts, payday_on: date) -> EngagementDecision:
