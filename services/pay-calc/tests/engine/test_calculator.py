@@ -66,6 +66,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "net_to_gross": {"tax_code": "1257L", "frequency": "weekly", "tax_period": 1, "target_net": "525.31", "ni_letter": "A",
                      "student_loan_plan": "2", "postgrad_loan": False,
                      "pension": {"basis": "net_pay", "employee_pct": "5", "employer_pct": "3", "earnings": "qualifying"}},
+    "overpayment": {"tax_code": "1257L", "frequency": "weekly", "tax_period": 10, "gross_paid": "520.00", "gross_right": "455.00",
+                    "found_on": "2026-08-03", "ni_letter": "A", "previous_taxable_pay": "4680.00", "previous_tax": "499.20"},
     "hour_cost": {"frequency": "weekly", "ni_letter": "A", "pay_rate": "12.7100", "minutes": 2400, "holiday": "rolled_up",
                   "pension": {"basis": "ras", "employee_pct": "5", "employer_pct": "3", "earnings": "qualifying"},
                   "apprenticeship_levy": True, "charge_rate": "18.5000"},
@@ -121,6 +123,11 @@ EXPECTED: dict[str, dict[str, Any]] = {
     # 508.40 + 61.36 holiday (the reference's) = 569.76; NIC (569.76 - 96) x 15 %; pension (569.76 - 120) x 3 %; levy 0.5 %
     "hour_cost": {"cost_per_hour": "16.4290", "margin_per_hour": "2.0710", "gross": "569.76", "holiday_pay": "61.36",
                   "employer_nic": "71.06", "employer_pension": "13.49", "levy": "2.85", "cost": "657.16"},
+    # 65.00 of gross: tax at 20 % of whole pounds, NIC 8 % and 15 %
+    "overpayment": {"way": "through_gross", "words": "taken back through gross pay of this tax year", "gross": "65.00",
+                    "taxable_pay": "65.00", "niable_pay": "65.00", "tax": "13.00", "employee_nic": "5.20", "employer_nic": "9.75",
+                    "student_loan": "0.00", "postgrad_loan": "0.00", "qualifying_earnings": "0.00", "employee_pension": "0.00",
+                    "employer_pension": "0.00", "net_pay": "46.80"},
     "engagement": {"regime": "cis", "cis_rate_pct": 20, "words": "CIS at 20 % of labour (registered)"},
     # the reference's two payments of 500.00 in one week
     "several_jobs": {"calculations": [{"frequency": "weekly", "niable_pay": "1000.00", "employee_nic": "58.66", "employer_nic": "135.60",
@@ -265,6 +272,8 @@ NAN = float("nan")
          "pension_too_high", "pension.employee_pct"),
         ("net_to_gross", {"target_net": "999999999.00"}, "net_out_of_reach", "target_net"),
         ("net_to_gross", {"student_loan_plan": "PG"}, "unknown_loan_plan", "student_loan_plan"),
+        ("overpayment", {"gross_right": "520.00"}, "nothing_overpaid", "gross_paid"),
+        ("overpayment", {"found_on": "2026-06-01"}, "found_before_payday", "found_on"),
         ("hour_cost", {"pay_rate": "12.71001"}, "invalid_rate", "pay_rate"),
         ("hour_cost", {"pay_rate": "-0.0001"}, "negative_amount", "pay_rate"),
         ("hour_cost", {"pay_rate": 12.71}, "invalid_rate", "pay_rate"),
@@ -376,6 +385,7 @@ def test_no_kind_knows_a_year_by_name(kind: str) -> None:
     dated: dict[str, dict[str, Any]] = {
         "tax_period": {"pay_date": "2041-04-10"},
         "starting_tax": {"starts_on": "2041-05-11", "p45": GOOD["starting_tax"]["p45"] | {"left_on": "2041-05-01"}},
+        "overpayment": {"found_on": "2041-08-03"},
         "umbrella_checks": same_ages,
         "engagement": {"payday_on": "2041-04-10", "verified_on": "2041-03-02", "last_paid_on": "2041-04-03"},
     }
@@ -454,7 +464,7 @@ OPTIONAL = {
     ("minimum_wage", "first_year"), ("minimum_wage", "accommodation"), ("awr_clock", "lenient_breaks"), ("umbrella_checks", "facts"),
     ("engagement", "public_body"), ("engagement", "last_paid_on"), ("several_jobs", "connected"), ("several_jobs", "not_practicable"),
     ("pay_in_advance", "student_loan_plan"), ("pay_in_advance", "postgrad_loan"), ("interval_change", "charged"), ("returner", "past"),
-    ("returner", "change_pay_id"),
+    ("returner", "change_pay_id"), ("overpayment", "previous_taxable_pay"), ("overpayment", "previous_tax"),
 }  # fmt: skip
 """What docs/calculator.md lets be left out, or be null, in the examples of `GOOD`."""
 UNDECIDED = {

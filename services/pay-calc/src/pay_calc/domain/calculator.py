@@ -306,6 +306,7 @@ _OF_A_YEAR: dict[str, Callable[[Inputs, YearParameters], Result]] = {
     "pension_qe": _pension_qe,
     "payslip": calculator_payslips.payslip,
     "net_to_gross": calculator_payslips.net_to_gross,
+    "overpayment": calculator_payslips.overpayment,
     "hour_cost": calculator_payslips.hour_cost,
     "umbrella": _umbrella,
     "umbrella_checks": calculator_checks.checks_of_umbrella,

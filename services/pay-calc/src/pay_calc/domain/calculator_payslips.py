@@ -8,18 +8,43 @@ from decimal import Decimal
 from typing import Literal, cast
 
 from pay_calc.domain.calculator_inputs import MAX_PERIOD_MINUTES, Inputs, Result, money, rate, renamed
+from pay_calc.domain.engine import deductions
 from pay_calc.domain.engine.calendar import payday_in
+from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.engine.net_to_gross import gross_for_net
-from pay_calc.domain.engine.parameters import SPAN_OF, YearParameters
+from pay_calc.domain.engine.parameters import SPAN_OF, YearParameters, tax_year_of
 from pay_calc.domain.engine.payslip import PayLineInput, PayslipInput, PayslipResult, PensionTerms, calculate_payslip
 from pay_calc.domain.engine.quote import cost_of_hour
 
 
 def payslip(inputs: Inputs, parameters: YearParameters) -> Result:
     template, gross = _without_pay(inputs, parameters), inputs.money("gross")
-    line = PayLineInput("gross", "basic", 0, None, "each", Decimal(0), Decimal(0), gross, False, False, True)
     with _as_written(inputs):
-        return _figures(calculate_payslip(replace(template, pay_lines=(line,))))
+        return _figures(_paying(template, gross))
+
+
+def overpayment(inputs: Inputs, parameters: YearParameters) -> Result:
+    template = _without_pay(inputs, parameters)
+    gross_paid, gross_right, found_on = inputs.money("gross_paid"), inputs.money("gross_right"), inputs.day("found_on")
+    if found_on < template.payday_on:
+        raise EngineError(
+            "found_before_payday", f"{found_on} is before the payday {template.payday_on}.", inputs.path("found_on")
+        )
+    with _as_written(inputs), renamed({"paid": inputs.path("gross_paid")}):
+        paid, right = _paying(template, gross_paid), _paying(template, gross_right)
+        found = deductions.overpayment(paid, right, tax_year_of(found_on))
+    before, after = _pence(paid), _pence(right)
+    return {
+        "way": found.way,
+        "words": found.words,
+        "gross": money(found.gross_pence),
+        **{name: money(before[name] - after[name]) for name in before},
+    }
+
+
+def _paying(template: PayslipInput, gross: int) -> PayslipResult:
+    line = PayLineInput("gross", "basic", 0, None, "each", Decimal(0), Decimal(0), gross, False, False, True)
+    return calculate_payslip(replace(template, pay_lines=(line,)))
 
 
 def net_to_gross(inputs: Inputs, parameters: YearParameters) -> Result:
@@ -108,16 +133,20 @@ def _as_written(inputs: Inputs) -> AbstractContextManager[None]:
 
 
 def _figures(slip: PayslipResult) -> Result:
+    return {name: money(pence) for name, pence in _pence(slip).items()}
+
+
+def _pence(slip: PayslipResult) -> dict[str, int]:
     return {
-        "taxable_pay": money(slip.taxable_pence),
-        "niable_pay": money(slip.niable_pence),
-        "tax": money(slip.tax_pence),
-        "employee_nic": money(slip.employee_nic_pence),
-        "employer_nic": money(slip.employer_nic_pence),
-        "student_loan": money(slip.student_loan_pence),
-        "postgrad_loan": money(slip.postgrad_loan_pence),
-        "qualifying_earnings": money(slip.qualifying_earnings_pence),
-        "employee_pension": money(slip.employee_pension_pence),
-        "employer_pension": money(slip.employer_pension_pence),
-        "net_pay": money(slip.net_pence),
+        "taxable_pay": slip.taxable_pence,
+        "niable_pay": slip.niable_pence,
+        "tax": slip.tax_pence,
+        "employee_nic": slip.employee_nic_pence,
+        "employer_nic": slip.employer_nic_pence,
+        "student_loan": slip.student_loan_pence,
+        "postgrad_loan": slip.postgrad_loan_pence,
+        "qualifying_earnings": slip.qualifying_earnings_pence,
+        "employee_pension": slip.employee_pension_pence,
+        "employer_pension": slip.employer_pension_pence,
+        "net_pay": slip.net_pence,
     }
