@@ -41,6 +41,7 @@ WITHOUT_EXTERNAL_ID: Mapping[str, str] = {
     f"pay_calc PUT {A}/employer-years/{{tax_year}}": SETTING,
     f"pay_calc PUT {A}/pension-records/{{worker_id}}": SETTING,
     f"pay_calc PUT {A}/employer/connected": SETTING,
+    f"pay_calc PUT {A}/working-weeks/{{worker_id}}/{{from_on}}": "one working week of a worker, listed with the worker's others",
     f"pay_calc PUT {A}/nil-weeks/{{worker_id}}/{{week_ending}}": "one week of a worker, listed with the worker's others",
     f"pay_calc PUT {A}/holiday-entries/{{entry_id}}": "one entry of a ledger, under the caller's own id",
     f"pay_calc PUT {A}/pay-calendar": SETTING,

@@ -19,6 +19,7 @@ from pay_calc.api import (
     replays,
     statutory,
     what_if,
+    working_weeks,
 )
 from pay_calc.closing import keep_closing
 from pay_calc.replaying import keep_replaying
@@ -43,6 +44,7 @@ SPEC = ServiceSpec(
         deductions.router,
         statutory.router,
         leave.router,
+        working_weeks.router,
         pay_runs.own_transactions,
         pay_runs.router,
         payment_files.router,

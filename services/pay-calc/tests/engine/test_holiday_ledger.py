@@ -123,15 +123,6 @@ class TestOnLeaving:
         assert holiday_ledger.payment_on_leaving(-480, self.AVERAGE).pence == 0
         assert holiday_ledger.payment_on_leaving(-480, self.AVERAGE, "clause 9").pence == -10000
 
-    def test_regular_hours(self) -> None:
-        # 28 days of 8 h; 91 of 365 days passed: 6.98 days earned, 3 taken
-        trace = Trace()
-        left = holiday_ledger.leave_left_regular(28 * 480, date(2026, 4, 1), date(2026, 6, 30), 1440, trace)
-        assert (left, check(trace.root)) == (1911, 1911)
-        assert holiday_ledger.leave_left_regular(28 * 480, date(2026, 4, 1), date(2027, 3, 31), 0) == 28 * 480
-        with pytest.raises(EngineError):
-            holiday_ledger.leave_left_regular(1, date(2026, 4, 1), date(2027, 4, 1), 0)
-
     def test_weeks_without_hours(self) -> None:
         with pytest.raises(EngineError):
             holiday_ledger.pay_for_leave(AverageWeek(1, 1, 0, 1, DAY, DAY), 60)

@@ -386,6 +386,32 @@ async def test_sickness_earns_the_average_of_the_weeks_before_it(world: Any) -> 
     assert (await world.send("POST", f"pay-runs/{run['pay_run_id']}/replay"))["agrees"] is True
 
 
+async def test_an_absence_without_any_pay_earns_leave_too(world: Any) -> None:
+    """Two days are waiting days of 2025-26's rules: no sick pay, and two of seven days of 40 hours x 12.07 %: 1.3794 h."""
+    worker, unknown = new_id(), new_id()
+    week, later = date(2026, 3, 22), date(2026, 3, 29)
+    for each in (worker, unknown):
+        await world.profile(each)
+    await _paid(world, worker, 2400, week)
+    sick = {
+        "first_on": "2026-03-25", "last_on": "2026-03-26", "qualifying_weekdays": [1, 2, 3, 4, 5],
+        "average_weekly_earnings_gbp": "400.00", "average_ref": "payroll records",
+    }  # fmt: skip
+    for each in (worker, unknown):
+        await world.send("PUT", f"absences/{new_id()}", {"worker_id": str(each)} | sick)
+    sheets = [await _hours(world, each, 1440, later) for each in (worker, unknown)]
+    await _close(world, later, *sheets)
+    told = (await world.slip(worker_id=worker, week_ending="2026-03-29"))["leave"]
+    assert told["earned_minutes"] == 300 + 180 + 60
+    absent = [each for each in (await _record(world, worker))["entries"] if each["kind"] == "absence_accrued"]
+    assert [(each["minutes"], each["exact_minutes"], each["absent_days"]) for each in absent] == [(60, 82, 2)]
+    slip = await world.slip(worker_id=unknown, week_ending="2026-03-29")
+    assert len(slip["leave"]["not_accrued"]) == 1
+    await _paid(world, worker, 1440, date(2026, 4, 5))
+    assert (await world.slip(worker_id=worker, week_ending="2026-04-05"))["leave"]["not_accrued"] == []
+    assert len([each for each in (await _record(world, worker))["entries"] if each["kind"] == "absence_accrued"]) == 1
+
+
 async def test_sick_weeks_and_weeks_of_rolled_up_pay_do_not_blur_the_average(world: Any) -> None:
     worker = new_id()
     await world.profile(worker)

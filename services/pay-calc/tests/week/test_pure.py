@@ -476,16 +476,31 @@ class TestLeave:
         span = leave.Span(date(2026, 1, 15), date(2026, 1, 30), 0)
         ledger = leave.Ledger(300, 0, 0, {date(2026, 1, 11): 2400}, {"sick": span}, empty=False)
         paid = StatutoryPay("SSP", "sick", date(2026, 1, 25), (date(2026, 1, 20),), 40000, 1, 5)
-        found = leave.standing(ledger, (), (paid,), ())
+        found = leave.standing(ledger, (), (paid,), (), date(2026, 1, 18))
         assert found is not None
         assert [(each.days, each.ends_on, each.minutes_of_weeks) for each in found.absences] == [
             (11, date(2026, 1, 25), (2400,))
         ]
         counted = replace(ledger, absences={"sick": replace(span, days_counted=11)})
         later = replace(paid, week_ending=date(2026, 2, 1), dates=(date(2026, 1, 26),))
-        again = leave.standing(counted, (), (later,), ())
+        again = leave.standing(counted, (), (later,), (), date(2026, 1, 18))
         assert again is not None
         assert [each.days for each in again.absences] == [5]
 
+    def test_an_absence_that_nothing_is_paid_for_is_counted_with_the_payslips_weeks(self) -> None:
+        span = leave.Span(date(2026, 1, 15), date(2026, 1, 30), 0)
+        ledger = leave.Ledger(300, 0, 0, {date(2026, 1, 11): 2400}, {"sick": span}, empty=False)
+
+        def days(held: leave.Ledger, last_on: date) -> list[int]:
+            found = leave.standing(held, (), (), (), last_on)
+            assert found is not None
+            return [each.days for each in found.absences]
+
+        assert days(ledger, date(2026, 1, 11)) == []
+        assert days(ledger, date(2026, 1, 18)) == [4]
+        assert days(replace(ledger, absences={"sick": replace(span, days_counted=4)}), date(2026, 2, 1)) == [12]
+        nothing_before = replace(ledger, worked={date(2026, 2, 8): 2400})
+        assert (days(nothing_before, date(2026, 2, 1)), days(nothing_before, date(2026, 2, 8))) == ([16], [])
+
     def test_a_worker_without_accrued_holiday_has_no_leave(self) -> None:
-        assert leave.standing(leave.Ledger(), (charge(60),), (), ()) is None
+        assert leave.standing(leave.Ledger(), (charge(60),), (), (), date(2026, 4, 12)) is None

@@ -533,7 +533,7 @@ def _input(
         if slip.pay_basis == "cis" and slip.payee_id is not None
         else None,
         holiday=holiday,
-        leave=None if employee is None else standing(worker.leave, charges, statutory, holiday),
+        leave=None if employee is None else standing(worker.leave, charges, statutory, holiday, slip.period_to - DAY),
         pension_refund=slip.pension_refund,
         nil_week_applied_on=None if earns else slip.nil_week_applied_on,
         connected=charged_elsewhere(

@@ -1,7 +1,8 @@
 """A worker's leave on one payslip: what the ledger held before, what this payslip adds and uses up, and what is left.
 
 Accrued leave is 12.07 % of the hours worked in each week, to the hour, with the exact figure beside it. Hours that come or change after
-their week was paid make an entry of the difference: so the week's entries always sum to what its hours give.
+their week was paid make an entry of the difference: so the week's entries always sum to what its hours give. Leave of a working week that
+the contract fixes is 5.6 weeks a leave year, and each payslip brings what the year gives by then beyond what the ledger has of it.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from typing import Any, Protocol
 from pay_calc.domain.engine import rounding
 from pay_calc.domain.engine.holiday_ledger import EARNED, WEEKS_COUNTED, accrue_absence, accrue_period
 from pay_calc.domain.engine.parameters import YearBook, YearParameters, tax_year_of
+from pay_calc.domain.engine.regular_leave import WorkingWeek, entitled
 from pay_calc.domain.engine.trace import Node, Trace
 from pay_calc.domain.holiday_pay import HolidayPay, PaidLeave
+from pay_calc.domain.pay_dates import DAY
 from pay_calc.domain.statutory import StatutoryPay
 
 EXACT = 10_000
@@ -43,8 +46,27 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Contract:
+    """The working weeks that a worker's contract fixes, and any first day of a leave year that an agreement names."""
+
+    weeks: tuple[WorkingWeek, ...]
+    leave_year_from: date | None = None
+
+    def ended(self, left_on: date | None) -> Contract:
+        """The same, over after a last day whose leave was paid in lieu; a later employment stands."""
+        if left_on is None or not any(week.from_on <= left_on for week in self.weeks):
+            return self
+        last = WorkingWeek(left_on + DAY, 0, 0)
+        before = tuple(week for week in self.weeks if week.from_on <= left_on)
+        return Contract(
+            (*before, last, *(week for week in self.weeks if week.from_on > last.from_on)), self.leave_year_from
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Ledger:
-    """What the ledger holds of one worker, minutes. `worked`: by week ending, the minutes that entries stand on."""
+    """What the ledger holds of one worker, minutes. `worked`: by week ending, the minutes that entries stand on; `entitled`: by the first
+    day of the leave year, minutes and exact of what the contract gave."""
 
     earned_minutes: int = 0
     taken_minutes: int = 0
@@ -52,6 +74,8 @@ class Ledger:
     worked: Mapping[date, int] = field(default_factory=dict)
     absences: Mapping[str, Span] = field(default_factory=dict)
     empty: bool = True
+    contract: Contract | None = None
+    entitled: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +89,42 @@ class AbsentDays:
 
 
 @dataclass(frozen=True, slots=True)
+class Regular:
+    """Leave of a contract on a payslip: as of a day, the last of the employment when `leaving`; what the ledger has of its leave year."""
+
+    contract: Contract
+    on: date
+    leaving: bool
+    known_minutes: int
+    known_exact: int
+
+    def as_json(self) -> dict[str, Any]:
+        anchor = self.contract.leave_year_from
+        return {
+            "weeks": [[week.from_on.isoformat(), week.day_tenths, week.week_minutes] for week in self.contract.weeks],
+            "leave_year_from": None if anchor is None else anchor.isoformat(),
+            "on": self.on.isoformat(),
+            "leaving": self.leaving,
+            "known": [self.known_minutes, self.known_exact],
+        }
+
+    def moved(self, by: timedelta) -> Regular:
+        anchor = self.contract.leave_year_from
+        weeks = tuple(
+            WorkingWeek(week.from_on + by, week.day_tenths, week.week_minutes) for week in self.contract.weeks
+        )
+        contract = Contract(weeks, None if anchor is None else anchor + by)
+        return Regular(contract, self.on + by, self.leaving, self.known_minutes, self.known_exact)
+
+
+def _regular_of(raw: Mapping[str, Any]) -> Regular:
+    anchor = raw["leave_year_from"]
+    weeks = tuple(WorkingWeek(date.fromisoformat(day), tenths, minutes) for day, tenths, minutes in raw["weeks"])
+    contract = Contract(weeks, None if anchor is None else date.fromisoformat(anchor))
+    return Regular(contract, date.fromisoformat(raw["on"]), raw["leaving"], *raw["known"])
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """The ledger as one payslip finds it. `worked`: of the weeks whose hours are on the payslip."""
 
@@ -73,9 +133,11 @@ class Standing:
     exact: int
     worked: Mapping[date, int]
     absences: tuple[AbsentDays, ...] = ()
+    regular: Regular | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
+            **({} if self.regular is None else {"regular": self.regular.as_json()}),
             "earned_minutes": self.earned_minutes,
             "taken_minutes": self.taken_minutes,
             "exact": self.exact,
@@ -98,6 +160,7 @@ def standing_of(raw: Mapping[str, Any]) -> Standing:
             AbsentDays(record_id, date.fromisoformat(ends_on), days, tuple(minutes))
             for record_id, ends_on, days, minutes in raw["absences"]
         ),
+        _regular_of(raw["regular"]) if "regular" in raw else None,
     )
 
 
@@ -112,15 +175,22 @@ def moved(standing: Standing, by: timedelta) -> Standing:
             AbsentDays(each.record_id, each.ends_on + by, each.days, each.minutes_of_weeks)
             for each in standing.absences
         ),
+        None if standing.regular is None else standing.regular.moved(by),
     )
 
 
 def standing(
-    ledger: Ledger, charges: Sequence[Hours], statutory: Sequence[StatutoryPay], holiday: Sequence[HolidayPay]
+    ledger: Ledger,
+    charges: Sequence[Hours],
+    statutory: Sequence[StatutoryPay],
+    holiday: Sequence[HolidayPay],
+    last_on: date,
 ) -> Standing | None:
-    """What a payslip of these parts needs of the ledger; None where nothing on it or before it has to do with accrued leave."""
+    """What a payslip of these parts needs of the ledger; None where nothing on it or before it has to do with leave by the hour or by a
+    contract. `last_on`: the last day of its period."""
     accruing = any(charge.accrues for charge in charges)
-    if ledger.empty and not accruing and not holiday:
+    regular = None if ledger.contract is None else _regular(ledger, ledger.contract, holiday, last_on)
+    if ledger.empty and not accruing and not holiday and regular is None:
         return None
     weeks = {charge.week_ending for charge in charges if charge.accrues}
     accrues = accruing or any(ledger.worked.values())
@@ -129,27 +199,48 @@ def standing(
         ledger.taken_minutes,
         ledger.exact,
         {week: minutes for week, minutes in ledger.worked.items() if week in weeks and minutes},
-        tuple(_absent_days(ledger, statutory)) if accrues else (),
+        tuple(_absent_days(ledger, statutory, last_on)) if accrues else (),
+        regular,
     )
 
 
-def _absent_days(ledger: Ledger, statutory: Sequence[StatutoryPay]) -> list[AbsentDays]:
-    """One entry for each absence that is paid for: its days up to the end of what is paid that are not counted yet. So waiting days and
-    weeks that bring no pay come with the first week that does."""
-    through: dict[str, date] = {}
+def _regular(ledger: Ledger, contract: Contract, holiday: Sequence[HolidayPay], last_on: date) -> Regular | None:
+    left_on = next((pay.dates[-1] for pay in holiday if pay.kind == "in_lieu"), None)
+    on = last_on if left_on is None else left_on
+    found = entitled(contract.weeks, contract.leave_year_from, on, leaving=left_on is not None)
+    if found is None:
+        return None
+    return Regular(contract, on, left_on is not None, *ledger.entitled.get(found.year_from.isoformat(), (0, 0)))
+
+
+def booked_ahead(ledger: Ledger, on: date) -> int:
+    """Minutes that the contract gives by a day, beyond what the ledger has of its leave year: they come with the next payslip."""
+    if ledger.contract is None:
+        return 0
+    found = entitled(ledger.contract.weeks, ledger.contract.leave_year_from, on)
+    return 0 if found is None else found.minutes - ledger.entitled.get(found.year_from.isoformat(), (0, 0))[0]
+
+
+def _absent_days(ledger: Ledger, statutory: Sequence[StatutoryPay], last_on: date) -> list[AbsentDays]:
+    """One entry for each absence: its days that are not counted yet, up to the end of the payslip's period, and of what is paid for it. So
+    waiting days and weeks that bring no pay earn leave, too."""
+    through = {
+        record_id: min(span.last_on, last_on) for record_id, span in ledger.absences.items() if span.first_on <= last_on
+    }
     for pay in statutory:
         span = ledger.absences.get(pay.record_id)
         if span is not None:
             end = min(span.last_on, pay.week_ending) if pay.kind == "SSP" else pay.dates[-1]
             through[pay.record_id] = max(through.get(pay.record_id, end), end)
-    found = []
+    found, paid = [], {pay.record_id for pay in statutory}
     for record_id, ends_on in through.items():
         span = ledger.absences[record_id]
         days = (ends_on - span.first_on).days + 1 - span.days_counted
         before = sorted(
             (week for week, minutes in ledger.worked.items() if week < span.first_on and minutes > 0), reverse=True
         )
-        if days > 0:
+        told = record_id in paid or span.last_on > last_on - timedelta(weeks=1)
+        if days > 0 and (before or told):
             found.append(
                 AbsentDays(record_id, ends_on, days, tuple(ledger.worked[week] for week in before[:WEEKS_COUNTED]))
             )
@@ -227,6 +318,7 @@ def work(
     """Work the leave of one payslip. Raises EngineError for hours below nought, and for leave without a rate."""
     nodes: list[Node] = []
     entries = _worked(before, charges, years, payday_on, nodes, explain)
+    entries += _entitled(before, nodes, explain)
     unknown = []
     for absent in before.absences:
         if not absent.minutes_of_weeks:
@@ -259,6 +351,27 @@ def work(
         tuple(unknown),
         tuple(nodes),
     )
+
+
+def _entitled(before: Standing, nodes: list[Node], explain: bool) -> list[Entry]:
+    """What the contract's leave year gives by now, less what the ledger has of it: below nought for one who leaves in the middle."""
+    regular = before.regular
+    if regular is None:
+        return []
+    trace = Trace() if explain else None
+    contract = regular.contract
+    found = entitled(contract.weeks, contract.leave_year_from, regular.on, leaving=regular.leaving, trace=trace)
+    if found is None or (found.minutes, found.exact) == (regular.known_minutes, regular.known_exact):
+        return []
+    minutes = found.minutes - regular.known_minutes
+    if trace is not None:
+        known = trace.given("leave.known", "In the ledger already", regular.known_minutes, "minutes", "the ledger")
+        nodes.append(
+            Node("leave.entitled", f"Leave of the year from {found.year_from}", "sum", minutes, "minutes", found.words, (),
+                 (trace.root, known), (1, -1))
+        )  # fmt: skip
+    exact = found.exact - regular.known_exact
+    return [Entry("entitled", found.year_from.isoformat(), regular.on, minutes, exact, how=found.words)]
 
 
 def _worked(

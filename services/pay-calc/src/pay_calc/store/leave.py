@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,9 +12,9 @@ from uuid import UUID
 from pay_calc.domain.decide import Worker
 from pay_calc.domain.engine.holiday_ledger import EARNED, WEEKS_LOOKED_BACK, LeaveEntry, PastWeek
 from pay_calc.domain.holiday_pay import Days, HolidayPay, Rate, days_json, days_of, rate_of, weeks_of
-from pay_calc.domain.leave import Ledger, Span
+from pay_calc.domain.leave import Contract, Ledger, Span
 from pay_calc.domain.pay_dates import DAY
-from pay_calc.domain.statutory import StatutoryPay
+from pay_calc.store import working_weeks
 from pay_calc.store.week_records import WeekRecords
 from paybill_common.db import Tx
 
@@ -30,40 +30,95 @@ _EARNED = ", ".join(f"'{kind}'" for kind in sorted(EARNED))
 
 
 async def load(tx: Tx, workers: Mapping[Key, Worker]) -> None:
-    """Give these workers their open holiday pay, at its rate of now, and what their ledgers hold."""
+    """Give these workers their open holiday pay, at its rate of now, what their ledgers hold and what their contracts give."""
     for key, pays in (await open_weeks(tx, list(workers))).items():
         if key in workers:
             workers[key].statutory = (*workers[key].statutory, *pays)
     ledgers = await _sums(tx, list(workers))
+    contracts = await working_weeks.contracts(tx, list(workers))
     asked = {
         key: worker
         for key, worker in workers.items()
-        if key in ledgers or any(charge.accrues for version in worker.versions for charge in version.charges)
+        if key in ledgers
+        or key in contracts
+        or any(charge.accrues for version in worker.versions for charge in version.charges)
     }
     if not asked:
         return
-    absent = {key for key, worker in asked.items() if any(isinstance(pay, StatutoryPay) for pay in worker.statutory)}
-    worked = await _worked(tx, asked, absent) if ledgers else {}
-    spans = await _spans(tx, absent) if absent else {}
+    spans = await _spans(tx, list(asked))
+    worked = await _worked(tx, asked, spans) if ledgers else {}
+    entitled = await _entitled(tx, list(contracts)) if contracts else {}
     for key, worker in asked.items():
-        earned, taken, exact = ledgers.get(key, (0, 0, 0))
-        worker.leave = Ledger(earned, taken, exact, worked.get(key, {}), spans.get(key, {}), empty=key not in ledgers)
+        worker.leave = replace(
+            _ledger(ledgers.get(key), contracts.get(key), entitled.get(key)),
+            worked=worked.get(key, {}),
+            absences=spans.get(key, {}),
+        )
 
 
-async def _sums(tx: Tx, keys: Sequence[Key]) -> dict[Key, tuple[int, int, int]]:
-    """(earned, used, exact) of workers whose ledger has entries."""
+async def ledger_of(tx: Tx, *, agency_id: UUID, worker_id: UUID) -> Ledger:
+    """What the ledger holds of one worker and what the contract gives, without hours and absences."""
+    key = (agency_id, worker_id)
+    sums, contracts = await _sums(tx, [key]), await working_weeks.contracts(tx, [key])
+    entitled = await _entitled(tx, [key])
+    return _ledger(sums.get(key), contracts.get(key), entitled.get(key))
+
+
+def _ledger(sums: _Sums | None, contract: Contract | None, entitled: Mapping[str, tuple[int, int]] | None) -> Ledger:
+    held = sums or _Sums(0, 0, 0, None)
+    return Ledger(
+        held.earned,
+        held.used,
+        held.exact,
+        empty=sums is None,
+        contract=None if contract is None else contract.ended(held.left_on),
+        entitled=entitled or {},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """Minutes earned and used, exact, and the last day for which leave was paid in lieu."""
+
+    earned: int
+    used: int
+    exact: int
+    left_on: date | None
+
+
+async def _entitled(tx: Tx, keys: Sequence[Key]) -> dict[Key, dict[str, tuple[int, int]]]:
+    """By the first day of the leave year, minutes and exact of what the ledger has of these contracts' leave."""
+    found = await tx.execute(
+        f"""
+        SELECT e.agency_id, e.worker_id, e.subject, sum(e.minutes) AS minutes, sum(e.exact) AS exact FROM leave_entry e
+        WHERE {_AMONG.format(t="e")} AND e.kind = 'entitled' GROUP BY 1, 2, 3
+        """,  # noqa: S608  constant text
+        **_params(keys),
+    )
+    by_worker: dict[Key, dict[str, tuple[int, int]]] = {}
+    for row in found:
+        by_worker.setdefault((row.agency_id, row.worker_id), {})[row.subject] = (int(row.minutes), int(row.exact))
+    return by_worker
+
+
+async def _sums(tx: Tx, keys: Sequence[Key]) -> dict[Key, _Sums]:
+    """Of workers whose ledger has entries."""
     found = await tx.execute(
         f"""
         SELECT e.agency_id, e.worker_id, coalesce(sum(e.minutes) FILTER (WHERE e.kind IN ({_EARNED})), 0) AS earned,
-               coalesce(-sum(e.minutes) FILTER (WHERE e.kind NOT IN ({_EARNED})), 0) AS used, sum(e.exact) AS exact
+               coalesce(-sum(e.minutes) FILTER (WHERE e.kind NOT IN ({_EARNED})), 0) AS used, sum(e.exact) AS exact,
+               max(e.entry_on) FILTER (WHERE e.kind = 'paid_in_lieu') AS left_on
         FROM leave_entry e WHERE {_AMONG.format(t="e")} GROUP BY 1, 2
         """,  # noqa: S608  constant text
         **_params(keys),
     )
-    return {(row.agency_id, row.worker_id): (int(row.earned), int(row.used), int(row.exact)) for row in found}
+    return {
+        (row.agency_id, row.worker_id): _Sums(int(row.earned), int(row.used), int(row.exact), row.left_on)
+        for row in found
+    }
 
 
-async def _worked(tx: Tx, asked: Mapping[Key, Worker], absent: set[Key]) -> dict[Key, dict[date, int]]:
+async def _worked(tx: Tx, asked: Mapping[Key, Worker], absent: Collection[Key]) -> dict[Key, dict[date, int]]:
     """Minutes that accruals stand on, by week: of the weeks that are open for somebody, and all of workers who are absent."""
     weeks = {version.week_ending for worker in asked.values() for version in worker.versions}
     found = await tx.execute(
@@ -84,7 +139,8 @@ async def _worked(tx: Tx, asked: Mapping[Key, Worker], absent: set[Key]) -> dict
     return by_worker
 
 
-async def _spans(tx: Tx, keys: set[Key]) -> dict[Key, dict[str, Span]]:
+async def _spans(tx: Tx, keys: Sequence[Key]) -> dict[Key, dict[str, Span]]:
+    """Absences of these workers that have days which the ledger has not counted."""
     found = await tx.execute(
         f"""
         SELECT r.agency_id, r.worker_id, r.record_id, r.first_on, r.last_on,
@@ -92,10 +148,12 @@ async def _spans(tx: Tx, keys: set[Key]) -> dict[Key, dict[str, Span]]:
                 WHERE e.agency_id = r.agency_id AND e.worker_id = r.worker_id AND e.record_id = r.record_id) AS counted
         FROM statutory_record r WHERE {_AMONG.format(t="r")} AND NOT r.cancelled
         """,  # noqa: S608  constant text
-        **_params(list(keys)),
+        **_params(keys),
     )
     by_worker: dict[Key, dict[str, Span]] = {}
     for row in found:
+        if (row.last_on - row.first_on).days + 1 <= int(row.counted):
+            continue
         by_worker.setdefault((row.agency_id, row.worker_id), {})[str(row.record_id)] = Span(
             row.first_on, row.last_on, int(row.counted)
         )

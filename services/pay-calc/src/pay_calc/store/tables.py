@@ -439,6 +439,28 @@ holiday_week = Table(
     comment="Days of one record that one payslip pays. open: may be paid; settled: in a finalised payslip.",
 )
 
+working_week = Table(
+    "working_week",
+    metadata,
+    Column("agency_id", Uuid, nullable=False),
+    Column("worker_id", Uuid, nullable=False),
+    Column("from_on", Date, nullable=False),
+    Column("days_a_week", Numeric(2, 1), nullable=False),
+    Column("week_minutes", Integer, nullable=False),
+    Column("leave_year_from", Date),
+    Column("contract_ref", Text, nullable=False),
+    Column("withdrawn", Boolean, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("updated_by", Text, nullable=False),
+    PrimaryKeyConstraint("agency_id", "worker_id", "from_on"),
+    CheckConstraint("days_a_week BETWEEN 0 AND 7", name="days"),
+    CheckConstraint(
+        "week_minutes BETWEEN 0 AND days_a_week * 1440 AND (week_minutes = 0) = (days_a_week = 0)", name="whole"
+    ),
+    comment="A working week that a worker's contract fixes from a day on; noughts: the hours are regular no more.",
+)
+
 leave_entry = Table(
     "leave_entry",
     metadata,
@@ -461,7 +483,8 @@ leave_entry = Table(
     PrimaryKeyConstraint("agency_id", "source_id", "kind", "subject"),
     ForeignKeyConstraint(["agency_id", "payslip_id"], ["payslip.agency_id", "payslip.payslip_id"]),
     CheckConstraint(
-        "kind IN ('accrued', 'absence_accrued', 'carried_in', 'taken', 'paid_in_lieu', 'lapsed')", name="kind"
+        "kind IN ('accrued', 'absence_accrued', 'entitled', 'carried_in', 'taken', 'paid_in_lieu', 'lapsed')",
+        name="kind",
     ),
     CheckConstraint("kind IN ('carried_in', 'lapsed') OR payslip_id IS NOT NULL", name="by_a_payslip"),
     Index("ix_leave_entry_worker", "agency_id", "worker_id", "entry_on"),
@@ -835,6 +858,7 @@ TENANT_TABLES = (
     "statutory_week",
     "holiday_record",
     "holiday_week",
+    "working_week",
     "leave_entry",
     "timesheet_version",
     "placement_sds",

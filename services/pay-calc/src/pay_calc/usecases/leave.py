@@ -6,16 +6,17 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
 from pay_calc.domain.engine import rounding
 from pay_calc.domain.engine.calendar import add_months
 from pay_calc.domain.engine.errors import EngineError
-from pay_calc.domain.engine.holiday_ledger import EARNED, HolidayRecord, balance, take
+from pay_calc.domain.engine.holiday_ledger import EARNED, HolidayRecord, LeaveEntry, balance, take
+from pay_calc.domain.engine.regular_leave import employment, entitled, year_of
 from pay_calc.domain.holiday_pay import Days, HolidayPay, days_json, days_of
-from pay_calc.domain.leave import EXACT
+from pay_calc.domain.leave import EXACT, Ledger, booked_ahead
 from pay_calc.store import facts, leave, statutory
 from pay_calc.usecases.recalculate import decide_now, recalculate
 from pay_calc.usecases.replay import load_json
@@ -167,6 +168,9 @@ async def _covered(tx: Tx, agency_id: UUID, worker_id: UUID, record_id: UUID, da
         if row.state == "open"
         for _, minutes in days_of(load_json(row.days))
     )
+    ahead = booked_ahead(await leave.ledger_of(tx, agency_id=agency_id, worker_id=worker_id), days[0][0])
+    if ahead:
+        entries.append(LeaveEntry(days[0][0], "entitled", ahead, ahead * EXACT))
     if booked:
         entries.append(take(entries, days[0][0], booked, "booked", in_advance=True))
     take(entries, days[0][0], sum(minutes for _, minutes in days), str(record_id), in_advance)
@@ -280,14 +284,15 @@ async def book_of(tx: Tx, *, agency_id: UUID, worker_id: UUID, leave_year_from: 
     if not rows:
         return None
     today = tx.now.date()
-    starts_on = leave_year_from or await _leave_year(tx, agency_id, worker_id, today)
+    ledger = await leave.ledger_of(tx, agency_id=agency_id, worker_id=worker_id)
+    starts_on = leave_year_from or await _leave_year(tx, agency_id, worker_id, today, ledger)
     ends_on = add_months(starts_on, 12)
     before = balance([leave.entry_of(row) for row in rows if row.entry_on < starts_on])
     inside = [row for row in rows if starts_on <= row.entry_on < ends_on]
     sums = {kind: sum(row.minutes for row in inside if row.kind == kind) for kind in _KINDS}
     pence = {kind: sum(row.amount_pence or 0 for row in inside if row.kind == kind) for kind in _KINDS}
     left = balance([leave.entry_of(row) for row in rows if row.entry_on < ends_on])
-    accrued = sums["accrued"] + sums["absence_accrued"]
+    accrued = sums["accrued"] + sums["absence_accrued"] + sums["entitled"]
     over = ends_on <= today
     reasons = [row.how for row in inside if row.kind == "carried_in"]
     if before.left_minutes:
@@ -296,8 +301,8 @@ async def book_of(tx: Tx, *, agency_id: UUID, worker_id: UUID, leave_year_from: 
         worker_ref=str(worker_id),
         leave_year_from=starts_on,
         made_on=today,
-        entitlement_basis="irregular_hours",
-        entitlement_minutes=accrued,
+        entitlement_basis="regular_hours" if sums["entitled"] else "irregular_hours",
+        entitlement_minutes=accrued if not sums["entitled"] else _of_whole_year(ledger, ends_on) or accrued,
         accrued_minutes=accrued,
         taken_minutes=-sums["taken"],
         carried_in_minutes=before.left_minutes + sums["carried_in"],
@@ -327,10 +332,23 @@ async def book_of(tx: Tx, *, agency_id: UUID, worker_id: UUID, leave_year_from: 
     )
 
 
-_KINDS = ("accrued", "absence_accrued", "carried_in", "taken", "paid_in_lieu", "lapsed")
+_KINDS = ("accrued", "absence_accrued", "entitled", "carried_in", "taken", "paid_in_lieu", "lapsed")
 
 
-async def _leave_year(tx: Tx, agency_id: UUID, worker_id: UUID, today: date) -> date:
+def _of_whole_year(ledger: Ledger, ends_on: date) -> int:
+    """What the contract gives for the leave year that ends before a day."""
+    contract = ledger.contract
+    found = (
+        None if contract is None else entitled(contract.weeks, contract.leave_year_from, ends_on - timedelta(days=1))
+    )
+    return 0 if found is None else found.minutes
+
+
+async def _leave_year(tx: Tx, agency_id: UUID, worker_id: UUID, today: date, ledger: Ledger) -> date:
+    contract = ledger.contract
+    block = () if contract is None else employment(contract.weeks, today)
+    if contract is not None and block:
+        return year_of(contract.leave_year_from or block[0].from_on, today)
     started = await statutory.employed_from(tx, agency_id=agency_id, worker_id=worker_id)
     if started is None:
         raise EngineError(

@@ -20,7 +20,7 @@ from pay_calc.domain.engine.trace import Node, Trace
 WEEKS_COUNTED = 52
 WEEKS_LOOKED_BACK = 104
 RECORD_YEARS = 6
-EARNED = frozenset({"accrued", "absence_accrued", "carried_in"})
+EARNED = frozenset({"accrued", "absence_accrued", "entitled", "carried_in"})
 """Kinds of movement that give leave; the others use it up."""
 
 
@@ -36,7 +36,7 @@ class LeaveEntry:
     """
 
     on: date
-    kind: Literal["accrued", "absence_accrued", "carried_in", "taken", "paid_in_lieu", "lapsed"]
+    kind: Literal["accrued", "absence_accrued", "entitled", "carried_in", "taken", "paid_in_lieu", "lapsed"]
     minutes: int
     exact: int
     reference: str = ""
@@ -218,32 +218,6 @@ class PaymentOnLeaving:
     minutes: int
     pence: int
     words: str
-
-
-def leave_left_regular(
-    entitlement_minutes: int, leave_year_from: date, left_on: date, taken_minutes: int, trace: Trace | None = None
-) -> int:
-    """Minutes left of a worker with regular hours: entitlement x share of the leave year that has passed - taken, up to the minute.
-
-    Source: reg. 14(3): (A x B) - C. The day of leaving has passed.
-    """
-    year_to = add_months(leave_year_from, 12)
-    if not leave_year_from <= left_on < year_to:
-        raise EngineError(
-            "outside_leave_year", f"{left_on} is not in the leave year from {leave_year_from}.", "left_on"
-        )
-    passed, whole = (left_on - leave_year_from).days + 1, (year_to - leave_year_from).days
-    earned = rounding.leave_ceil_minute(entitlement_minutes * passed, whole)
-    if trace is not None:
-        entitled = trace.given(
-            "leave.entitlement", "Leave of the year", entitlement_minutes, "minutes", "5.6 weeks or more"
-        )
-        share = Node("leave.earned", "Earned so far", "ratio", earned, "minutes", f"{passed} of {whole} days", (), (entitled,),
-                     factors=(passed,), divisor=whole, rounding="leave_ceil_minute")  # fmt: skip
-        taken = trace.given("leave.taken", "Taken", taken_minutes, "minutes", "the ledger")
-        trace.push(Node("leave.left", "Leave left", "sum", earned - taken_minutes, "minutes", "earned less taken", (),
-                        (share, taken), (1, -1)))  # fmt: skip
-    return earned - taken_minutes
 
 
 def payment_on_leaving(

@@ -160,6 +160,12 @@ def leave_ceil_minute(numerator: int, denominator: int) -> int:
     return -(-numerator // denominator)
 
 
+def leave_ceil_half_day(numerator: int, denominator: int) -> int:
+    """Days x 10,000 of leave in the first year of an employment: a fraction below a half is half a day, one above it a whole day. Source:
+    Working Time Regulations 1998 reg. 15A(3)."""
+    return -(-numerator // (denominator * 5000)) * 5000
+
+
 def average_week_floor_penny(numerator: int, denominator: int) -> int:
     """Average weekly earnings as shown, cut to the penny. A test against a limit in whole pence gives what the exact average gives, and
     an amount takes the exact average. Source: HMRC, Statutory Payments Manual: the average is not rounded."""
@@ -220,6 +226,7 @@ ROUNDINGS: dict[str, Callable[[int, int], int]] = {
         interest_half_up_penny,
         minimum_wage_ceil_penny,
         leave_ceil_minute,
+        leave_ceil_half_day,
         average_week_floor_penny,
         arrestment_half_down_penny,
         council_tax_half_down_penny,
