@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, and_, any_, case, func, literal, or_, select, tuple_
 
 from paybill_common.db import Tx
 from reporting.store.tables import document, metadata, party, payslip, receipt, timesheet
@@ -82,18 +82,20 @@ def _timesheet_where(agency_id: UUID, wanted: TimesheetFilter) -> list[ColumnEle
         )
     if wanted.q:
         like = _escape(wanted.q.strip())
-        named = select(label.c.entry_id).where(
-            label.c.agency_id == agency_id,
-            label.c.kind.in_(("worker", "client", "consultant")),
-            or_(label.c.display_name.ilike(like), label.c.reference.ilike(like)),
+        named = (
+            select(label.c.entry_id)
+            .where(
+                label.c.agency_id == agency_id,
+                label.c.kind.in_(("worker", "client", "consultant")),
+                or_(label.c.display_name.ilike(like), label.c.reference.ilike(like)),
+            )
+            .cte("named")
         )
         where.append(
             or_(
                 t.reference.ilike(like),
                 t.purchase_order.ilike(like),
-                t.worker_id.in_(named),
-                t.client_id.in_(named),
-                t.consultant_id.in_(named),
+                *(t[who].in_(select(named.c.entry_id)) for who in ("worker_id", "client_id", "consultant_id")),
             )
         )
     return where
@@ -179,6 +181,7 @@ async def timesheets(tx: Tx, *, agency_id: UUID, wanted: TimesheetFilter, sort: 
     """A page of timesheets for people: any column sorted, numbered pages, totals of all that match.
 
     The page's ids are found first, in narrow rows, and names are looked up for those alone, unless they are what is sorted by.
+    A first page that is not full has all that match, so nothing else is added up.
     """
     query, sorts = _timesheets_select()
     where = _timesheet_where(agency_id, wanted)
@@ -194,11 +197,15 @@ async def timesheets(tx: Tx, *, agency_id: UUID, wanted: TimesheetFilter, sort: 
         .limit(most)
         .subquery("page")
     )
-    rows = await tx.session.execute(
+    found = await tx.session.execute(
         query.where(timesheet.c.timesheet_id == page.c.timesheet_id, timesheet.c.agency_id == agency_id).order_by(
             _ordered(page.c.sorted_by, sort), timesheet.c.timesheet_id
         )
     )
+    rows = list(found)
+    if offset == 0 and len(rows) < most:
+        ids_found = literal([row.timesheet_id for row in rows], ARRAY(Uuid))
+        where = [timesheet.c.agency_id == agency_id, timesheet.c.timesheet_id == any_(ids_found)]
     sums = await tx.session.execute(
         select(
             func.count().label("n"),
@@ -209,7 +216,7 @@ async def timesheets(tx: Tx, *, agency_id: UUID, wanted: TimesheetFilter, sort: 
         ).where(*where)
     )
     totals = sums.one()
-    return PageOf(list(rows), totals.n, totals)
+    return PageOf(rows, totals.n, totals)
 
 
 async def timesheets_after(
@@ -598,18 +605,24 @@ async def agencies_at_risk(tx: Tx) -> list[Any]:
     return list(result)
 
 
-async def choices(tx: Tx, *, agency_id: UUID, week_ending: date | None) -> dict[str, list[Any]]:
-    """What the filters of a timesheet list can be set to: clients, consultants, branches of the week."""
+async def choices(tx: Tx, *, agency_id: UUID, week_ending: date) -> dict[str, list[Any]]:
+    """What the filters of a timesheet list can be set to: clients, consultants, branches of the week.
+
+    The week's rows are read once, and names looked up for what is left of them.
+    """
     found: dict[str, list[Any]] = {"client": [], "consultant": [], "branch": []}
     result = await tx.execute(
         """
-        SELECT DISTINCT k.kind, k.id, coalesce(l.display_name, k.text, 'Not named yet') AS name
-        FROM timesheet t
-        CROSS JOIN LATERAL (VALUES ('client', t.client_id, CAST(NULL AS text)),
-            ('consultant', t.consultant_id, NULL), ('branch', NULL, t.branch)) AS k (kind, id, text)
+        SELECT k.kind, k.id, coalesce(l.display_name, k.branch, 'Not named yet') AS name
+        FROM (
+            SELECT CASE WHEN grouping(t.client_id) = 0 THEN 'client' WHEN grouping(t.consultant_id) = 0 THEN 'consultant'
+                    ELSE 'branch' END AS kind,
+                coalesce(t.client_id, t.consultant_id) AS id, t.branch
+            FROM timesheet t WHERE t.agency_id = :agency AND t.week_ending = :week
+            GROUP BY GROUPING SETS ((t.client_id), (t.consultant_id), (t.branch))
+        ) k
         LEFT JOIN label l ON l.kind = k.kind AND l.entry_id = k.id
-        WHERE t.agency_id = :agency AND (CAST(:week AS date) IS NULL OR t.week_ending = :week)
-          AND (k.id IS NOT NULL OR k.text IS NOT NULL)
+        WHERE k.id IS NOT NULL OR k.branch IS NOT NULL
         ORDER BY k.kind, name LIMIT 1500
         """,
         agency=agency_id,
