@@ -10,8 +10,7 @@ from paybill_common.tables import secure
 revision = "0020"
 down_revision = "0019"
 
-_BEFORE = "'accrued', 'absence_accrued', 'carried_in', 'taken', 'paid_in_lieu', 'lapsed'"
-_NOW = "'accrued', 'absence_accrued', 'entitled', 'carried_in', 'taken', 'paid_in_lieu', 'lapsed'"
+_KINDS = "'accrued', 'absence_accrued', 'entitled', 'carried_in', 'taken', 'paid_in_lieu', 'lapsed'"
 
 
 def upgrade() -> None:
@@ -22,6 +21,7 @@ def upgrade() -> None:
         sa.Column("from_on", sa.Date(), nullable=False),
         sa.Column("days_a_week", sa.Numeric(2, 1), nullable=False),
         sa.Column("week_minutes", sa.Integer(), nullable=False),
+        sa.Column("employed_from", sa.Date(), nullable=True),
         sa.Column("leave_year_from", sa.Date(), nullable=True),
         sa.Column("contract_ref", sa.Text(), nullable=False),
         sa.Column("withdrawn", sa.Boolean(), nullable=False),
@@ -37,14 +37,10 @@ def upgrade() -> None:
         comment="A working week that a worker's contract fixes from a day on; noughts: the hours are regular no more.",
     )
     secure(op, ("working_week",))
-    _kinds(_NOW)
+    op.drop_constraint(op.f("ck_leave_entry_kind"), "leave_entry")
+    op.create_check_constraint(op.f("ck_leave_entry_kind"), "leave_entry", f"kind IN ({_KINDS})")
 
 
 def downgrade() -> None:
-    _kinds(_BEFORE)
+    """The ledger only grows, so its new kind stays allowed."""
     op.drop_table("working_week")
-
-
-def _kinds(kinds: str) -> None:
-    op.drop_constraint(op.f("ck_leave_entry_kind"), "leave_entry")
-    op.create_check_constraint(op.f("ck_leave_entry_kind"), "leave_entry", f"kind IN ({kinds})")

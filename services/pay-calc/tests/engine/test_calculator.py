@@ -67,7 +67,7 @@ GOOD: dict[str, dict[str, Any]] = {
                      "student_loan_plan": "2", "postgrad_loan": False,
                      "pension": {"basis": "net_pay", "employee_pct": "5", "employer_pct": "3", "earnings": "qualifying"}},
     "overpayment": {"tax_code": "1257L", "frequency": "weekly", "tax_period": 10, "gross_paid": "520.00", "gross_right": "455.00",
-                    "found_on": "2026-08-03", "ni_letter": "A", "previous_taxable_pay": "4680.00", "previous_tax": "499.20"},
+                    "recovery_payday_on": "2026-08-03", "ni_letter": "A", "previous_taxable_pay": "4680.00", "previous_tax": "499.20"},
     "hour_cost": {"frequency": "weekly", "ni_letter": "A", "pay_rate": "12.7100", "minutes": 2400, "holiday": "rolled_up",
                   "pension": {"basis": "ras", "employee_pct": "5", "employer_pct": "3", "earnings": "qualifying"},
                   "apprenticeship_levy": True, "charge_rate": "18.5000"},
@@ -273,7 +273,7 @@ NAN = float("nan")
         ("net_to_gross", {"target_net": "999999999.00"}, "net_out_of_reach", "target_net"),
         ("net_to_gross", {"student_loan_plan": "PG"}, "unknown_loan_plan", "student_loan_plan"),
         ("overpayment", {"gross_right": "520.00"}, "nothing_overpaid", "gross_paid"),
-        ("overpayment", {"found_on": "2026-06-01"}, "found_before_payday", "found_on"),
+        ("overpayment", {"recovery_payday_on": "2026-06-01"}, "recovery_before_payday", "recovery_payday_on"),
         ("hour_cost", {"pay_rate": "12.71001"}, "invalid_rate", "pay_rate"),
         ("hour_cost", {"pay_rate": "-0.0001"}, "negative_amount", "pay_rate"),
         ("hour_cost", {"pay_rate": 12.71}, "invalid_rate", "pay_rate"),
@@ -385,7 +385,7 @@ def test_no_kind_knows_a_year_by_name(kind: str) -> None:
     dated: dict[str, dict[str, Any]] = {
         "tax_period": {"pay_date": "2041-04-10"},
         "starting_tax": {"starts_on": "2041-05-11", "p45": GOOD["starting_tax"]["p45"] | {"left_on": "2041-05-01"}},
-        "overpayment": {"found_on": "2041-08-03"},
+        "overpayment": {"recovery_payday_on": "2041-08-03"},
         "umbrella_checks": same_ages,
         "engagement": {"payday_on": "2041-04-10", "verified_on": "2041-03-02", "last_paid_on": "2041-04-03"},
     }
@@ -439,6 +439,14 @@ class TestUmbrellaChecks:
         found = ask("umbrella_checks", {"payslip": UMBRELLA_PAYSLIP})
         assert found["result"]["worst"] == "warn"
         assert ask("umbrella_checks", {"payslip": UMBRELLA_PAYSLIP, "facts": {}}) == found
+
+
+def test_an_overpayment_of_a_year_that_has_ended_is_asked_back_net() -> None:
+    late = ask("overpayment", GOOD["overpayment"] | {"recovery_payday_on": "2027-04-09"})["result"]
+    assert late == EXPECTED["overpayment"] | {
+        "way": "net_and_earlier_year",
+        "words": "the net is repaid and a corrected FPS reports 2026-27",
+    }
 
 
 def test_a_list_has_a_limit() -> None:

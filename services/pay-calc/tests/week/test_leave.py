@@ -412,6 +412,29 @@ async def test_an_absence_without_any_pay_earns_leave_too(world: Any) -> None:
     assert len([each for each in (await _record(world, worker))["entries"] if each["kind"] == "absence_accrued"]) == 1
 
 
+@pytest.mark.parametrize("change", [{"last_on": "2026-03-16"}, {"cancelled": True}])
+async def test_days_of_an_absence_that_are_none_any_more_come_back(world: Any, change: dict[str, Any]) -> None:
+    """Fourteen days of 40 hours x 12.07 % are 10 hours; one day is 1 hour to the hour."""
+    worker, absence = new_id(), new_id()
+    await world.profile(worker)
+    await _paid(world, worker, 2400, date(2026, 3, 15))
+    sick = {
+        "worker_id": str(worker), "first_on": "2026-03-16", "last_on": "2026-03-29", "qualifying_weekdays": [1],
+        "average_weekly_earnings_gbp": "20.00", "average_ref": "payroll records",
+    }  # fmt: skip
+    await world.send("PUT", f"absences/{absence}", sick)
+    await _paid(world, worker, 60, date(2026, 3, 29))
+    await world.send("PUT", f"absences/{absence}", sick | change)
+    await _paid(world, worker, 60, date(2026, 4, 5))
+    record = await _record(world, worker)
+    entries = {each["absent_days"]: each for each in record["entries"] if each["record_id"]}
+    back = (-13, 60 - 600) if "last_on" in change else (-14, -600)
+    assert [(days, each["minutes"]) for days, each in sorted(entries.items())] == [back, (14, 600)]
+    assert "corrected" in entries[back[0]]["how"]
+    await _paid(world, worker, 60, date(2026, 4, 12))
+    assert len([each for each in (await _record(world, worker))["entries"] if each["record_id"]]) == 2
+
+
 async def test_sick_weeks_and_weeks_of_rolled_up_pay_do_not_blur_the_average(world: Any) -> None:
     worker = new_id()
     await world.profile(worker)

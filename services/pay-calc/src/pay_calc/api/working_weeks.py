@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from pay_calc.api.access import FIRST_DAY, LAST_DAY, AgencyId, Day, plain
 from pay_calc.store import working_weeks
-from pay_calc.usecases.working_weeks import store_week
+from pay_calc.usecases.working_weeks import LeaveYearsDiffer, store_week
 from paybill_common.auth import Principal
-from paybill_common.http.problems import ERROR_RESPONSES
+from paybill_common.http.problems import ERROR_RESPONSES, conflict, invalid
 from paybill_common.http.route import TxDep, TxRoute, require
 
 router = APIRouter(prefix="/v1/agencies/{agency_id}", route_class=TxRoute, responses=ERROR_RESPONSES, tags=["leave"])
@@ -25,13 +25,14 @@ FromOn = Annotated[date, Path(ge=FIRST_DAY, le=LAST_DAY, description="The first 
 
 class WorkingWeekIn(BaseModel):
     """Days and minutes of a week by the contract that `contract_ref` names; noughts from the day on which hours are regular no more, or the
-    employment is over. `leave_year_from`: any first day of a leave year by agreement; without one it begins where the employment did.
-    `withdrawn`: it was recorded by mistake."""
+    employment is over. `employed_from`: when the employment began, if before its first such week. `leave_year_from`: any first day of a
+    leave year by agreement, the same in each week that names one; else it begins with the employment. `withdrawn`: recorded by mistake."""
 
     model_config = ConfigDict(extra="forbid")
 
     days_a_week: Annotated[Decimal, Field(ge=0, le=7, decimal_places=1)]
     week_minutes: Annotated[int, Field(ge=0, le=7 * DAY_MINUTES)]
+    employed_from: Day | None = None
     leave_year_from: Day | None = None
     contract_ref: Words
     withdrawn: bool = False
@@ -50,6 +51,7 @@ class WorkingWeekOut(BaseModel):
     from_on: date
     days_a_week: Decimal
     week_minutes: int
+    employed_from: date | None
     leave_year_from: date | None
     contract_ref: str
     withdrawn: bool
@@ -73,19 +75,33 @@ async def put_working_week(
     principal: Principal = require("pay:write"),
 ) -> WorkingWeekOut:
     """Record a working week: each payslip brings the ledger up to the leave that the leave year gives by then. The first one begins on the
-    first day of the employment."""
-    await store_week(
-        tx,
-        agency_id=agency_id,
-        worker_id=worker_id,
-        from_on=from_on,
-        days_a_week=body.days_a_week,
-        week_minutes=body.week_minutes,
-        leave_year_from=body.leave_year_from,
-        contract_ref=body.contract_ref,
-        withdrawn=body.withdrawn,
-        by=principal.subject,
-    )
+    first day of the employment, unless `employed_from` says otherwise."""
+    if body.employed_from is not None and body.employed_from > from_on:
+        raise invalid(
+            "employed_after_week",
+            f"The employment began on {body.employed_from}, after the week's first day.",
+            pointer="#/employed_from",
+        )
+    try:
+        await store_week(
+            tx,
+            agency_id=agency_id,
+            worker_id=worker_id,
+            from_on=from_on,
+            days_a_week=body.days_a_week,
+            week_minutes=body.week_minutes,
+            employed_from=body.employed_from,
+            leave_year_from=body.leave_year_from,
+            contract_ref=body.contract_ref,
+            withdrawn=body.withdrawn,
+            by=principal.subject,
+        )
+    except LeaveYearsDiffer as error:
+        raise conflict(
+            "leave_years_differ",
+            f"{error}.",
+            hint="Keep the leave year, and bring what an agreement moves into the ledger or let it lapse by an entry.",
+        ) from error
     rows = await working_weeks.of_worker(tx, agency_id=agency_id, worker_id=worker_id)
     return next(_out(row) for row in rows if row.from_on == from_on)
 

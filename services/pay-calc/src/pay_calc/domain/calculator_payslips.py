@@ -25,14 +25,17 @@ def payslip(inputs: Inputs, parameters: YearParameters) -> Result:
 
 def overpayment(inputs: Inputs, parameters: YearParameters) -> Result:
     template = _without_pay(inputs, parameters)
-    gross_paid, gross_right, found_on = inputs.money("gross_paid"), inputs.money("gross_right"), inputs.day("found_on")
-    if found_on < template.payday_on:
+    gross_paid, gross_right = inputs.money("gross_paid"), inputs.money("gross_right")
+    payday_on = inputs.day("recovery_payday_on")
+    if payday_on < template.payday_on:
         raise EngineError(
-            "found_before_payday", f"{found_on} is before the payday {template.payday_on}.", inputs.path("found_on")
+            "recovery_before_payday",
+            f"{payday_on} is before the payday {template.payday_on} of what was overpaid.",
+            inputs.path("recovery_payday_on"),
         )
     with _as_written(inputs), renamed({"paid": inputs.path("gross_paid")}):
         paid, right = _paying(template, gross_paid), _paying(template, gross_right)
-        found = deductions.overpayment(paid, right, tax_year_of(found_on))
+        found = deductions.overpayment(paid, right, tax_year_of(payday_on))
     before, after = _pence(paid), _pence(right)
     return {
         "way": found.way,

@@ -223,6 +223,18 @@ def explained(parts: Sequence[PaidLeave]) -> Node:
     """One printed line of holiday pay as a node that stands on how each part was worked out."""
     nodes = []
     for part in parts:
+        if not part.minutes:
+            nodes.append(
+                Node(
+                    "holiday.none_left",
+                    "Nothing left to pay in lieu",
+                    "given",
+                    0,
+                    "pence",
+                    "no more was earned than taken",
+                )
+            )
+            continue
         trace = Trace()
         part.pay.amount(part.minutes, trace)
         node = trace.root

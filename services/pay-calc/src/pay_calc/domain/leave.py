@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any, Protocol
 
 from pay_calc.domain.engine import rounding
+from pay_calc.domain.engine.calendar import add_months
 from pay_calc.domain.engine.holiday_ledger import EARNED, WEEKS_COUNTED, accrue_absence, accrue_period
 from pay_calc.domain.engine.parameters import YearBook, YearParameters, tax_year_of
-from pay_calc.domain.engine.regular_leave import WorkingWeek, entitled
+from pay_calc.domain.engine.regular_leave import WorkingWeek, employments, targets
 from pay_calc.domain.engine.trace import Node, Trace
 from pay_calc.domain.holiday_pay import HolidayPay, PaidLeave
-from pay_calc.domain.pay_dates import DAY
 from pay_calc.domain.statutory import StatutoryPay
 
 EXACT = 10_000
@@ -38,35 +38,28 @@ class Hours(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A recorded absence, both days included, and how many of its days the ledger has counted, from the first on."""
+    """A recorded absence, both days included, how many of its days the ledger has counted, from the first on, and what it gave for them."""
 
     first_on: date
     last_on: date
     days_counted: int
+    given_minutes: int = 0
+    given_exact: int = 0
+    cancelled: bool = False
 
-
-@dataclass(frozen=True, slots=True)
-class Contract:
-    """The working weeks that a worker's contract fixes, and any first day of a leave year that an agreement names."""
-
-    weeks: tuple[WorkingWeek, ...]
-    leave_year_from: date | None = None
-
-    def ended(self, left_on: date | None) -> Contract:
-        """The same, over after a last day whose leave was paid in lieu; a later employment stands."""
-        if left_on is None or not any(week.from_on <= left_on for week in self.weeks):
-            return self
-        last = WorkingWeek(left_on + DAY, 0, 0)
-        before = tuple(week for week in self.weeks if week.from_on <= left_on)
-        return Contract(
-            (*before, last, *(week for week in self.weeks if week.from_on > last.from_on)), self.leave_year_from
-        )
+    def days_until(self, day: date, left_on: date | None) -> int:
+        """Its days up to this one; none after the last day of an employment that it began in."""
+        end = min(self.last_on, day)
+        if left_on is not None and self.first_on <= left_on:
+            end = min(end, left_on)
+        return 0 if self.cancelled else max(0, (end - self.first_on).days + 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What the ledger holds of one worker, minutes. `worked`: by week ending, the minutes that entries stand on; `entitled`: by the first
-    day of the leave year, minutes and exact of what the contract gave."""
+    """What the ledger holds of one worker, minutes. `worked`: by week ending, the minutes that entries stand on. `contract`: the working
+    weeks that it fixes, and `entitled`: by employment and leave year, minutes and exact of what they gave. `left_on`: the last day of the
+    last employment whose leave was paid in lieu."""
 
     earned_minutes: int = 0
     taken_minutes: int = 0
@@ -74,54 +67,89 @@ class Ledger:
     worked: Mapping[date, int] = field(default_factory=dict)
     absences: Mapping[str, Span] = field(default_factory=dict)
     empty: bool = True
-    contract: Contract | None = None
+    contract: tuple[WorkingWeek, ...] = ()
     entitled: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    left_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AbsentDays:
-    """Days of an absence that a payslip's statutory pay brings to the ledger, and the minutes worked in up to 52 weeks before it."""
+    """Days of an absence that a payslip brings to the ledger, and the minutes worked in up to 52 weeks before it. Below nought where
+    counted days are none any more: `given` is then what the ledger gave, minutes and exact, and how many days are left."""
 
     record_id: str
     ends_on: date
     days: int
     minutes_of_weeks: tuple[int, ...]
+    given: tuple[int, int, int] | None = None
+
+    def as_json(self) -> list[Any]:
+        found: list[Any] = [self.record_id, self.ends_on.isoformat(), self.days, list(self.minutes_of_weeks)]
+        return found if self.given is None else [*found, list(self.given)]
 
 
 @dataclass(frozen=True, slots=True)
 class Regular:
-    """Leave of a contract on a payslip: as of a day, the last of the employment when `leaving`; what the ledger has of its leave year."""
+    """Leave of a contract on a payslip: as of a day, the last of the employment when `leaving`. `known`: by employment and leave year,
+    minutes and exact of what the ledger has."""
 
-    contract: Contract
+    contract: tuple[WorkingWeek, ...]
     on: date
     leaving: bool
-    known_minutes: int
-    known_exact: int
+    known: Mapping[str, tuple[int, int]]
 
     def as_json(self) -> dict[str, Any]:
-        anchor = self.contract.leave_year_from
         return {
-            "weeks": [[week.from_on.isoformat(), week.day_tenths, week.week_minutes] for week in self.contract.weeks],
-            "leave_year_from": None if anchor is None else anchor.isoformat(),
-            "on": self.on.isoformat(),
+            "weeks": [
+                [
+                    str(each.from_on),
+                    each.day_tenths,
+                    each.week_minutes,
+                    _text(each.employed_from),
+                    _text(each.leave_year_from),
+                ]
+                for each in self.contract
+            ],
+            "on": str(self.on),
             "leaving": self.leaving,
-            "known": [self.known_minutes, self.known_exact],
+            "known": {subject: list(known) for subject, known in sorted(self.known.items())},
         }
 
     def moved(self, by: timedelta) -> Regular:
-        anchor = self.contract.leave_year_from
-        weeks = tuple(
-            WorkingWeek(week.from_on + by, week.day_tenths, week.week_minutes) for week in self.contract.weeks
-        )
-        contract = Contract(weeks, None if anchor is None else anchor + by)
-        return Regular(contract, self.on + by, self.leaving, self.known_minutes, self.known_exact)
+        return Regular(
+            tuple(
+                WorkingWeek(
+                    each.from_on + by,
+                    each.day_tenths,
+                    each.week_minutes,
+                    None if each.employed_from is None else each.employed_from + by,
+                    None if each.leave_year_from is None else each.leave_year_from + by,
+                )
+                for each in self.contract
+            ),
+            self.on + by,
+            self.leaving,
+            {"/".join(str(_day(part) + by) for part in subject.split("/")): known for subject, known in self.known.items()},
+        )  # fmt: skip
 
 
 def _regular_of(raw: Mapping[str, Any]) -> Regular:
-    anchor = raw["leave_year_from"]
-    weeks = tuple(WorkingWeek(date.fromisoformat(day), tenths, minutes) for day, tenths, minutes in raw["weeks"])
-    contract = Contract(weeks, None if anchor is None else date.fromisoformat(anchor))
-    return Regular(contract, date.fromisoformat(raw["on"]), raw["leaving"], *raw["known"])
+    return Regular(
+        tuple(
+            WorkingWeek(_day(from_on), tenths, minutes, *(None if each is None else _day(each) for each in days))
+            for from_on, tenths, minutes, *days in raw["weeks"]
+        ),
+        _day(raw["on"]),
+        raw["leaving"],
+        {subject: (minutes, exact) for subject, (minutes, exact) in raw["known"].items()},
+    )
+
+
+_day = date.fromisoformat
+
+
+def _text(day: date | None) -> str | None:
+    return None if day is None else str(day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +170,7 @@ class Standing:
             "taken_minutes": self.taken_minutes,
             "exact": self.exact,
             "worked": {week.isoformat(): minutes for week, minutes in sorted(self.worked.items())},
-            "absences": [
-                [each.record_id, each.ends_on.isoformat(), each.days, list(each.minutes_of_weeks)]
-                for each in self.absences
-            ],
+            "absences": [each.as_json() for each in self.absences],
         }
 
 
@@ -157,8 +182,8 @@ def standing_of(raw: Mapping[str, Any]) -> Standing:
         raw["exact"],
         {date.fromisoformat(week): minutes for week, minutes in raw["worked"].items()},
         tuple(
-            AbsentDays(record_id, date.fromisoformat(ends_on), days, tuple(minutes))
-            for record_id, ends_on, days, minutes in raw["absences"]
+            AbsentDays(record_id, date.fromisoformat(ends_on), days, tuple(minutes), *(tuple(each) for each in given))
+            for record_id, ends_on, days, minutes, *given in raw["absences"]
         ),
         _regular_of(raw["regular"]) if "regular" in raw else None,
     )
@@ -171,10 +196,7 @@ def moved(standing: Standing, by: timedelta) -> Standing:
         standing.taken_minutes,
         standing.exact,
         {week + by: minutes for week, minutes in standing.worked.items()},
-        tuple(
-            AbsentDays(each.record_id, each.ends_on + by, each.days, each.minutes_of_weeks)
-            for each in standing.absences
-        ),
+        tuple(replace(each, ends_on=each.ends_on + by) for each in standing.absences),
         None if standing.regular is None else standing.regular.moved(by),
     )
 
@@ -189,7 +211,7 @@ def standing(
     """What a payslip of these parts needs of the ledger; None where nothing on it or before it has to do with leave by the hour or by a
     contract. `last_on`: the last day of its period."""
     accruing = any(charge.accrues for charge in charges)
-    regular = None if ledger.contract is None else _regular(ledger, ledger.contract, holiday, last_on)
+    regular = _regular(ledger, holiday, last_on)
     if ledger.empty and not accruing and not holiday and regular is None:
         return None
     weeks = {charge.week_ending for charge in charges if charge.accrues}
@@ -199,51 +221,74 @@ def standing(
         ledger.taken_minutes,
         ledger.exact,
         {week: minutes for week, minutes in ledger.worked.items() if week in weeks and minutes},
-        tuple(_absent_days(ledger, statutory, last_on)) if accrues else (),
+        tuple(_absent_days(ledger, statutory, holiday, last_on, accruing=accruing)) if accrues else (),
         regular,
     )
 
 
-def _regular(ledger: Ledger, contract: Contract, holiday: Sequence[HolidayPay], last_on: date) -> Regular | None:
-    left_on = next((pay.dates[-1] for pay in holiday if pay.kind == "in_lieu"), None)
-    on = last_on if left_on is None else left_on
-    found = entitled(contract.weeks, contract.leave_year_from, on, leaving=left_on is not None)
-    if found is None:
+def _regular(ledger: Ledger, holiday: Sequence[HolidayPay], last_on: date) -> Regular | None:
+    if not ledger.contract and not ledger.entitled:
         return None
-    return Regular(contract, on, left_on is not None, *ledger.entitled.get(found.year_from.isoformat(), (0, 0)))
+    left_on = _left_on(holiday)
+    on = last_on if left_on is None else left_on
+    if not ledger.entitled and not targets(ledger.contract, (), on):
+        return None
+    return Regular(ledger.contract, on, left_on is not None, ledger.entitled)
+
+
+def _left_on(holiday: Sequence[HolidayPay]) -> date | None:
+    """The last day of the employment whose leave the payslip pays in lieu."""
+    return next((pay.dates[-1] for pay in holiday if pay.kind == "in_lieu"), None)
 
 
 def booked_ahead(ledger: Ledger, on: date) -> int:
-    """Minutes that the contract gives by a day, beyond what the ledger has of its leave year: they come with the next payslip."""
-    if ledger.contract is None:
-        return 0
-    found = entitled(ledger.contract.weeks, ledger.contract.leave_year_from, on)
-    return 0 if found is None else found.minutes - ledger.entitled.get(found.year_from.isoformat(), (0, 0))[0]
+    """Minutes that the contract gives by a day, beyond what the ledger has: they come with the next payslip."""
+    found = targets(ledger.contract, ledger.entitled, on)
+    return max(0, sum(each.minutes - ledger.entitled.get(each.subject, (0, 0))[0] for each in found))
 
 
-def _absent_days(ledger: Ledger, statutory: Sequence[StatutoryPay], last_on: date) -> list[AbsentDays]:
-    """One entry for each absence: its days that are not counted yet, up to the end of the payslip's period, and of what is paid for it. So
-    waiting days and weeks that bring no pay earn leave, too."""
-    through = {
-        record_id: min(span.last_on, last_on) for record_id, span in ledger.absences.items() if span.first_on <= last_on
-    }
+def _absent_days(
+    ledger: Ledger,
+    statutory: Sequence[StatutoryPay],
+    holiday: Sequence[HolidayPay],
+    last_on: date,
+    *,
+    accruing: bool,
+) -> list[AbsentDays]:
+    """One entry for each absence: its days that are not counted yet, up to the end of the payslip's period, and of what is paid for it; so
+    waiting days and weeks that bring no pay earn leave, too. Days that were counted and are none any more come back.
+
+    Not counted: days after the last one of an employment, and an absence from a working week that a contract fixes, whose leave goes on.
+    """
+    through: dict[str, date] = {}
     for pay in statutory:
         span = ledger.absences.get(pay.record_id)
         if span is not None:
             end = min(span.last_on, pay.week_ending) if pay.kind == "SSP" else pay.dates[-1]
             through[pay.record_id] = max(through.get(pay.record_id, end), end)
-    found, paid = [], {pay.record_id for pay in statutory}
-    for record_id, ends_on in through.items():
-        span = ledger.absences[record_id]
-        days = (ends_on - span.first_on).days + 1 - span.days_counted
-        before = sorted(
+    left_on = _left_on(holiday) or ledger.left_on
+    jobs = employments(ledger.contract)
+    found = []
+    for record_id, span in ledger.absences.items():
+        weeks = sorted(
             (week for week, minutes in ledger.worked.items() if week < span.first_on and minutes > 0), reverse=True
         )
-        told = record_id in paid or span.last_on > last_on - timedelta(weeks=1)
-        if days > 0 and (before or told):
-            found.append(
-                AbsentDays(record_id, ends_on, days, tuple(ledger.worked[week] for week in before[:WEEKS_COUNTED]))
-            )
+        minutes = tuple(ledger.worked[week] for week in weeks[:WEEKS_COUNTED])
+        whole = span.days_until(span.last_on, left_on)
+        if whole < span.days_counted:
+            ends_on = span.first_on + timedelta(days=max(0, whole - 1))
+            given = (span.given_minutes, span.given_exact, whole)
+            found.append(AbsentDays(record_id, ends_on, whole - span.days_counted, minutes, given))
+            continue
+        by_contract = any(job.on(span.first_on) is not None for job in jobs)
+        if by_contract and not accruing:
+            continue
+        until = max(last_on, through.get(record_id, last_on))
+        days = span.days_until(until, left_on) - span.days_counted
+        told = record_id in through or span.last_on > last_on - timedelta(weeks=1)
+        if days > 0 and (minutes or told):
+            ends_on = span.first_on + timedelta(days=span.days_counted + days - 1)
+            found.append(AbsentDays(record_id, ends_on, days, minutes))
     return found
 
 
@@ -326,21 +371,23 @@ def work(
             continue
         trace = Trace() if explain else None
         rules = _rules(years, absent.ends_on, payday_on)
-        found = accrue_absence(rules, absent.ends_on, absent.days, absent.minutes_of_weeks, trace)
+        given_minutes, given_exact, days = absent.given or (0, 0, absent.days)
+        found = accrue_absence(rules, absent.ends_on, days, absent.minutes_of_weeks, trace)
+        weeks = f"average of {len(absent.minutes_of_weeks)} weeks before the absence"
         entries.append(
             Entry(
                 "absence_accrued",
                 absent.record_id,
                 absent.ends_on,
-                found.minutes,
-                found.exact,
+                found.minutes - given_minutes,
+                found.exact - given_exact,
                 absent_days=absent.days,
                 record_id=absent.record_id,
-                how=f"average of {len(absent.minutes_of_weeks)} weeks before the absence",
+                how=weeks if absent.given is None else f"{weeks}, corrected: shorter than it was recorded",
             )
         )
         if trace is not None:
-            nodes.append(trace.root)
+            nodes.append(trace.root if absent.given is None else _less(trace.root, given_minutes))
     paid = _used(before, holiday, entries)
     return Outcome(
         tuple(entries),
@@ -354,24 +401,28 @@ def work(
 
 
 def _entitled(before: Standing, nodes: list[Node], explain: bool) -> list[Entry]:
-    """What the contract's leave year gives by now, less what the ledger has of it: below nought for one who leaves in the middle."""
+    """What the contract gives by now, less what the ledger has of each leave year: below nought for one who leaves in the middle of it, or
+    whose contract was recorded wrongly."""
     regular = before.regular
     if regular is None:
         return []
     trace = Trace() if explain else None
-    contract = regular.contract
-    found = entitled(contract.weeks, contract.leave_year_from, regular.on, leaving=regular.leaving, trace=trace)
-    if found is None or (found.minutes, found.exact) == (regular.known_minutes, regular.known_exact):
-        return []
-    minutes = found.minutes - regular.known_minutes
-    if trace is not None:
-        known = trace.given("leave.known", "In the ledger already", regular.known_minutes, "minutes", "the ledger")
-        nodes.append(
-            Node("leave.entitled", f"Leave of the year from {found.year_from}", "sum", minutes, "minutes", found.words, (),
-                 (trace.root, known), (1, -1))
-        )  # fmt: skip
-    exact = found.exact - regular.known_exact
-    return [Entry("entitled", found.year_from.isoformat(), regular.on, minutes, exact, how=found.words)]
+    entries = []
+    found = targets(regular.contract, regular.known, regular.on, leaving=regular.leaving, trace=trace)
+    for number, each in enumerate(found):
+        known_minutes, known_exact = regular.known.get(each.subject, (0, 0))
+        if (each.minutes, each.exact) == (known_minutes, known_exact):
+            continue
+        minutes, year_from = each.minutes - known_minutes, _day(each.subject.partition("/")[2])
+        if trace is not None:
+            known = trace.given("leave.known", "In the ledger already", known_minutes, "minutes", "the ledger")
+            nodes.append(
+                Node("leave.entitled", f"Leave of the year from {year_from}", "sum", minutes, "minutes", each.words, (),
+                     (trace.nodes[number], known), (1, -1))
+            )  # fmt: skip
+        on = max(year_from, min(regular.on, add_months(year_from, 12) - timedelta(days=1)))
+        entries.append(Entry("entitled", each.subject, on, minutes, each.exact - known_exact, how=each.words))
+    return entries
 
 
 def _worked(
@@ -411,6 +462,12 @@ def _worked(
     return entries
 
 
+def _less(whole: Node, given_minutes: int) -> Node:
+    known = Node("leave.known", "In the ledger already", "given", given_minutes, "minutes", "the ledger")
+    return Node("leave.corrected", "Leave of an absence, corrected", "sum", whole.result - given_minutes, "minutes",
+                "what its days give, less what the ledger has of it", (), (whole, known), (1, -1))  # fmt: skip
+
+
 def _difference(week: date, trace: Trace, known: int) -> Node:
     earlier, whole = trace.pop(), trace.pop()
     children = (whole, earlier) if known else (whole,)
@@ -438,7 +495,9 @@ def _used(before: Standing, holiday: Sequence[HolidayPay], entries: list[Entry])
         if pay.kind == "in_lieu":
             minutes = before.earned_minutes - before.taken_minutes + sum(entry.minutes for entry in entries)
             exact = before.exact + sum(entry.exact for entry in entries)
-        pence = pay.amount(minutes)
+        if pay.kind == "in_lieu" and minutes < 0 and before.regular is not None and not pay.recovery:
+            minutes = exact = 0
+        pence = 0 if not minutes and before.regular is not None else pay.amount(minutes)
         paid[index] = PaidLeave(pay, minutes, pence)
         entries.append(
             Entry(

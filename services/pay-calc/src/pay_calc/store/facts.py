@@ -20,6 +20,7 @@ from pay_calc.domain.slips import Charge, charge_of
 from pay_calc.domain.starting import starter_of
 from pay_calc.domain.subcontractors import Subcontractor, agency_rules_hold
 from pay_calc.store import connected, leave, nil_weeks, pension_records, standing, starters, statutory
+from paybill_common.clock import london_date
 from paybill_common.db import Tx
 from paybill_common.money import to_pence
 from paybill_contracts.invoicing import SelfBillIssued
@@ -511,6 +512,7 @@ async def _load_payees(tx: Tx, wanted: set[tuple[UUID, UUID]], workers: dict[Key
         """
         SELECT p.agency_id, p.payee_id, p.sort_code IS NOT NULL AS has_bank, p.cis_rate_pct, p.cis_verification_number,
                p.cis_verified_on, p.agency_rules ->> 'finding' AS finding, p.agency_rules ->> 'evidence_ref' AS evidence_ref,
+               CAST(p.agency_rules ->> 'decided_on' AS date) AS decided_on,
                CASE WHEN p.cis_rate_pct IS NOT NULL THEN (
                  SELECT max(s.payday_on) FROM payslip s
                  WHERE s.agency_id = p.agency_id AND s.payee_id = p.payee_id AND s.pay_basis = 'cis' AND s.state = 'finalised'
@@ -527,7 +529,7 @@ async def _load_payees(tx: Tx, wanted: set[tuple[UUID, UUID]], workers: dict[Key
         if row.has_bank:
             with_bank.setdefault(row.agency_id, set()).add(row.payee_id)
         agency_rules.setdefault(row.agency_id, {})[row.payee_id] = agency_rules_hold(
-            row.finding, row.evidence_ref or ""
+            row.finding if row.decided_on and row.decided_on <= london_date(tx.now) else None, row.evidence_ref or ""
         )
         if row.cis_rate_pct is not None:
             verified.setdefault(row.agency_id, {})[row.payee_id] = Subcontractor(

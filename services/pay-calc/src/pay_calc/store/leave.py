@@ -11,8 +11,9 @@ from uuid import UUID
 
 from pay_calc.domain.decide import Worker
 from pay_calc.domain.engine.holiday_ledger import EARNED, WEEKS_LOOKED_BACK, LeaveEntry, PastWeek
+from pay_calc.domain.engine.regular_leave import WorkingWeek, ended
 from pay_calc.domain.holiday_pay import Days, HolidayPay, Rate, days_json, days_of, rate_of, weeks_of
-from pay_calc.domain.leave import Contract, Ledger, Span
+from pay_calc.domain.leave import Ledger, Span
 from pay_calc.domain.pay_dates import DAY
 from pay_calc.store import working_weeks
 from pay_calc.store.week_records import WeekRecords
@@ -47,10 +48,11 @@ async def load(tx: Tx, workers: Mapping[Key, Worker]) -> None:
         return
     spans = await _spans(tx, list(asked))
     worked = await _worked(tx, asked, spans) if ledgers else {}
-    entitled = await _entitled(tx, list(contracts)) if contracts else {}
+    by_contract = [key for key, held in ledgers.items() if held.by_contract]
+    entitled = await _entitled(tx, by_contract) if by_contract else {}
     for key, worker in asked.items():
         worker.leave = replace(
-            _ledger(ledgers.get(key), contracts.get(key), entitled.get(key)),
+            _ledger(ledgers.get(key), contracts.get(key, ()), entitled.get(key)),
             worked=worked.get(key, {}),
             absences=spans.get(key, {}),
         )
@@ -61,29 +63,33 @@ async def ledger_of(tx: Tx, *, agency_id: UUID, worker_id: UUID) -> Ledger:
     key = (agency_id, worker_id)
     sums, contracts = await _sums(tx, [key]), await working_weeks.contracts(tx, [key])
     entitled = await _entitled(tx, [key])
-    return _ledger(sums.get(key), contracts.get(key), entitled.get(key))
+    return _ledger(sums.get(key), contracts.get(key, ()), entitled.get(key))
 
 
-def _ledger(sums: _Sums | None, contract: Contract | None, entitled: Mapping[str, tuple[int, int]] | None) -> Ledger:
-    held = sums or _Sums(0, 0, 0, None)
+def _ledger(
+    sums: _Sums | None, contract: tuple[WorkingWeek, ...], entitled: Mapping[str, tuple[int, int]] | None
+) -> Ledger:
+    held = sums or _Sums(0, 0, 0)
     return Ledger(
         held.earned,
         held.used,
         held.exact,
         empty=sums is None,
-        contract=None if contract is None else contract.ended(held.left_on),
+        contract=ended(contract, held.left_days),
         entitled=entitled or {},
+        left_on=max(held.left_days, default=None),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Sums:
-    """Minutes earned and used, exact, and the last day for which leave was paid in lieu."""
+    """Minutes earned and used, exact; the last days of employments whose leave was paid in lieu; whether a contract gave any."""
 
     earned: int
     used: int
     exact: int
-    left_on: date | None
+    left_days: tuple[date, ...] = ()
+    by_contract: bool = False
 
 
 async def _entitled(tx: Tx, keys: Sequence[Key]) -> dict[Key, dict[str, tuple[int, int]]]:
@@ -107,13 +113,16 @@ async def _sums(tx: Tx, keys: Sequence[Key]) -> dict[Key, _Sums]:
         f"""
         SELECT e.agency_id, e.worker_id, coalesce(sum(e.minutes) FILTER (WHERE e.kind IN ({_EARNED})), 0) AS earned,
                coalesce(-sum(e.minutes) FILTER (WHERE e.kind NOT IN ({_EARNED})), 0) AS used, sum(e.exact) AS exact,
-               max(e.entry_on) FILTER (WHERE e.kind = 'paid_in_lieu') AS left_on
+               array_agg(DISTINCT e.entry_on) FILTER (WHERE e.kind = 'paid_in_lieu') AS left_days,
+               bool_or(e.kind = 'entitled') AS by_contract
         FROM leave_entry e WHERE {_AMONG.format(t="e")} GROUP BY 1, 2
         """,  # noqa: S608  constant text
         **_params(keys),
     )
     return {
-        (row.agency_id, row.worker_id): _Sums(int(row.earned), int(row.used), int(row.exact), row.left_on)
+        (row.agency_id, row.worker_id): _Sums(
+            int(row.earned), int(row.used), int(row.exact), tuple(sorted(row.left_days or ())), row.by_contract
+        )
         for row in found
     }
 
@@ -140,22 +149,26 @@ async def _worked(tx: Tx, asked: Mapping[Key, Worker], absent: Collection[Key]) 
 
 
 async def _spans(tx: Tx, keys: Sequence[Key]) -> dict[Key, dict[str, Span]]:
-    """Absences of these workers that have days which the ledger has not counted."""
+    """Absences of these workers whose days are not those that the ledger has counted."""
     found = await tx.execute(
         f"""
-        SELECT r.agency_id, r.worker_id, r.record_id, r.first_on, r.last_on,
-               (SELECT coalesce(sum(e.absent_days), 0) FROM leave_entry e
-                WHERE e.agency_id = r.agency_id AND e.worker_id = r.worker_id AND e.record_id = r.record_id) AS counted
-        FROM statutory_record r WHERE {_AMONG.format(t="r")} AND NOT r.cancelled
+        SELECT r.agency_id, r.worker_id, r.record_id, r.first_on, r.last_on, r.cancelled, coalesce(e.counted, 0) AS counted,
+               coalesce(e.minutes, 0) AS minutes, coalesce(e.exact, 0) AS exact
+        FROM statutory_record r
+        LEFT JOIN LATERAL (
+          SELECT sum(l.absent_days) AS counted, sum(l.minutes) AS minutes, sum(l.exact) AS exact FROM leave_entry l
+          WHERE l.agency_id = r.agency_id AND l.worker_id = r.worker_id AND l.record_id = r.record_id AND l.kind = 'absence_accrued'
+        ) e ON true
+        WHERE {_AMONG.format(t="r")} AND (NOT r.cancelled OR e.counted > 0)
         """,  # noqa: S608  constant text
         **_params(keys),
     )
     by_worker: dict[Key, dict[str, Span]] = {}
     for row in found:
-        if (row.last_on - row.first_on).days + 1 <= int(row.counted):
+        if not row.cancelled and (row.last_on - row.first_on).days + 1 == int(row.counted):
             continue
         by_worker.setdefault((row.agency_id, row.worker_id), {})[str(row.record_id)] = Span(
-            row.first_on, row.last_on, int(row.counted)
+            row.first_on, row.last_on, int(row.counted), int(row.minutes), int(row.exact), row.cancelled
         )
     return by_worker
 

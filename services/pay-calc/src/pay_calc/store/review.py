@@ -66,6 +66,27 @@ async def worth_a_look(tx: Tx, *, agency_id: UUID, period_to: date, minutes: int
     return list(found.all())
 
 
+async def leave_given_twice(tx: Tx, *, agency_id: UUID, period_to: date) -> list[Any]:
+    """Slips of a period whose hours earn leave, or holiday pay on top, while the worker's contract gives leave by the week."""
+    found = await tx.execute(
+        f"""
+        SELECT s.payslip_id, s.worker_id, s.gross_gbp, s.minutes, l.display_name FROM payslip s {_NAMED}
+        WHERE s.agency_id = :agency AND s.period_to = :period AND s.pay_basis = 'paye' AND s.result IS NOT NULL AND EXISTS (
+            SELECT 1 FROM timesheet_version v
+            CROSS JOIN LATERAL (
+              SELECT w.days_a_week FROM working_week w
+              WHERE w.agency_id = v.agency_id AND w.worker_id = v.worker_id AND NOT w.withdrawn AND w.from_on <= v.week_ending
+              ORDER BY w.from_on DESC LIMIT 1) w
+            WHERE v.agency_id = s.agency_id AND v.worker_id = s.worker_id AND v.week_ending >= s.period_from
+              AND v.week_ending < s.period_to AND v.pay_basis = 'paye' AND v.holiday_pay <> 'none' AND w.days_a_week > 0)
+        ORDER BY s.worker_id, s.payslip_id LIMIT {ROWS_MAX}
+        """,  # noqa: S608  constant text
+        agency=agency_id,
+        period=period_to,
+    )
+    return list(found.all())
+
+
 async def workers(tx: Tx, *, agency_id: UUID, period_to: date) -> list[UUID]:
     """Workers with an unsettled timesheet of this period or an earlier one."""
     found = await tx.execute(

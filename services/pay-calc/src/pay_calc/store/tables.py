@@ -447,6 +447,7 @@ working_week = Table(
     Column("from_on", Date, nullable=False),
     Column("days_a_week", Numeric(2, 1), nullable=False),
     Column("week_minutes", Integer, nullable=False),
+    Column("employed_from", Date),
     Column("leave_year_from", Date),
     Column("contract_ref", Text, nullable=False),
     Column("withdrawn", Boolean, nullable=False),

@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 from pay_calc.domain.engine.regular_leave import WorkingWeek
-from pay_calc.domain.leave import Contract
 from paybill_common.db import Tx
 
 Key = tuple[UUID, UUID]
@@ -24,6 +23,7 @@ async def upsert(
     from_on: date,
     days_a_week: Decimal,
     week_minutes: int,
+    employed_from: date | None,
     leave_year_from: date | None,
     contract_ref: str,
     withdrawn: bool,
@@ -32,11 +32,13 @@ async def upsert(
     """Store the whole working week; each write raises its version."""
     await tx.execute(
         """
-        INSERT INTO working_week (agency_id, worker_id, from_on, days_a_week, week_minutes, leave_year_from, contract_ref, withdrawn,
-            version, updated_at, updated_by)
-        VALUES (:agency, :worker, :from_on, :days, :minutes, CAST(:leave_year_from AS date), :contract_ref, :withdrawn, 1, :now, :by)
+        INSERT INTO working_week (agency_id, worker_id, from_on, days_a_week, week_minutes, employed_from, leave_year_from,
+            contract_ref, withdrawn, version, updated_at, updated_by)
+        VALUES (:agency, :worker, :from_on, :days, :minutes, CAST(:employed_from AS date), CAST(:leave_year_from AS date), :contract_ref,
+            :withdrawn, 1, :now, :by)
         ON CONFLICT (agency_id, worker_id, from_on) DO UPDATE
-          SET days_a_week = EXCLUDED.days_a_week, week_minutes = EXCLUDED.week_minutes, leave_year_from = EXCLUDED.leave_year_from,
+          SET days_a_week = EXCLUDED.days_a_week, week_minutes = EXCLUDED.week_minutes,
+              employed_from = EXCLUDED.employed_from, leave_year_from = EXCLUDED.leave_year_from,
               contract_ref = EXCLUDED.contract_ref, withdrawn = EXCLUDED.withdrawn, version = working_week.version + 1,
               updated_at = EXCLUDED.updated_at, updated_by = EXCLUDED.updated_by
         """,
@@ -45,6 +47,7 @@ async def upsert(
         from_on=from_on,
         days=days_a_week,
         minutes=week_minutes,
+        employed_from=employed_from,
         leave_year_from=leave_year_from,
         contract_ref=contract_ref,
         withdrawn=withdrawn,
@@ -53,24 +56,27 @@ async def upsert(
     )
 
 
-async def contracts(tx: Tx, keys: Sequence[Key]) -> dict[Key, Contract]:
-    """What the contracts of these workers fix, of those who have any; the latest one names the leave year."""
+async def contracts(tx: Tx, keys: Sequence[Key]) -> dict[Key, tuple[WorkingWeek, ...]]:
+    """What the contracts of these workers fix, of those who have any."""
     found = await tx.execute(
         """
-        SELECT agency_id, worker_id, from_on, days_a_week, week_minutes, leave_year_from FROM working_week
+        SELECT agency_id, worker_id, from_on, days_a_week, week_minutes, employed_from, leave_year_from FROM working_week
         WHERE agency_id = ANY(CAST(:agencies AS uuid[])) AND worker_id = ANY(CAST(:workers AS uuid[])) AND NOT withdrawn
         ORDER BY from_on
         """,
         agencies=sorted({agency for agency, _ in keys}),
         workers=[worker for _, worker in keys],
     )
-    by_worker: dict[Key, Contract] = {}
+    by_worker: dict[Key, tuple[WorkingWeek, ...]] = {}
     for row in found:
-        week = WorkingWeek(row.from_on, int(row.days_a_week * 10), row.week_minutes)
-        before = by_worker.get((row.agency_id, row.worker_id))
-        weeks = (week,) if before is None else (*before.weeks, week)
-        by_worker[row.agency_id, row.worker_id] = Contract(weeks, row.leave_year_from)
+        key = (row.agency_id, row.worker_id)
+        by_worker[key] = (*by_worker.get(key, ()), week_of(row))
     return by_worker
+
+
+def week_of(row: Any) -> WorkingWeek:
+    """A row as the engine's rules take it."""
+    return WorkingWeek(row.from_on, int(row.days_a_week * 10), row.week_minutes, row.employed_from, row.leave_year_from)
 
 
 async def of_worker(tx: Tx, *, agency_id: UUID, worker_id: UUID) -> list[Any]:

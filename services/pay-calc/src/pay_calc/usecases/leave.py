@@ -14,7 +14,7 @@ from pay_calc.domain.engine import rounding
 from pay_calc.domain.engine.calendar import add_months
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.engine.holiday_ledger import EARNED, HolidayRecord, LeaveEntry, balance, take
-from pay_calc.domain.engine.regular_leave import employment, entitled, year_of
+from pay_calc.domain.engine.regular_leave import employments, targets, year_of
 from pay_calc.domain.holiday_pay import Days, HolidayPay, days_json, days_of
 from pay_calc.domain.leave import EXACT, Ledger, booked_ahead
 from pay_calc.store import facts, leave, statutory
@@ -302,7 +302,7 @@ async def book_of(tx: Tx, *, agency_id: UUID, worker_id: UUID, leave_year_from: 
         leave_year_from=starts_on,
         made_on=today,
         entitlement_basis="regular_hours" if sums["entitled"] else "irregular_hours",
-        entitlement_minutes=accrued if not sums["entitled"] else _of_whole_year(ledger, ends_on) or accrued,
+        entitlement_minutes=accrued if not sums["entitled"] else _of_whole_year(ledger, starts_on, ends_on) or accrued,
         accrued_minutes=accrued,
         taken_minutes=-sums["taken"],
         carried_in_minutes=before.left_minutes + sums["carried_in"],
@@ -335,20 +335,16 @@ async def book_of(tx: Tx, *, agency_id: UUID, worker_id: UUID, leave_year_from: 
 _KINDS = ("accrued", "absence_accrued", "entitled", "carried_in", "taken", "paid_in_lieu", "lapsed")
 
 
-def _of_whole_year(ledger: Ledger, ends_on: date) -> int:
-    """What the contract gives for the leave year that ends before a day."""
-    contract = ledger.contract
-    found = (
-        None if contract is None else entitled(contract.weeks, contract.leave_year_from, ends_on - timedelta(days=1))
-    )
-    return 0 if found is None else found.minutes
+def _of_whole_year(ledger: Ledger, starts_on: date, ends_on: date) -> int:
+    """What the contract gives for a leave year, on its last day."""
+    found = targets(ledger.contract, ledger.entitled, ends_on - timedelta(days=1))
+    return sum(each.minutes for each in found if each.subject.endswith(f"/{starts_on}"))
 
 
 async def _leave_year(tx: Tx, agency_id: UUID, worker_id: UUID, today: date, ledger: Ledger) -> date:
-    contract = ledger.contract
-    block = () if contract is None else employment(contract.weeks, today)
-    if contract is not None and block:
-        return year_of(contract.leave_year_from or block[0].from_on, today)
+    begun = [job for job in employments(ledger.contract) if job.from_on <= today]
+    if begun:
+        return year_of(begun[-1].leave_year_from, today)
     started = await statutory.employed_from(tx, agency_id=agency_id, worker_id=worker_id)
     if started is None:
         raise EngineError(

@@ -35,6 +35,7 @@ FINDINGS = (
     "pension_to_enrol",
     "pension_to_write_to",
     "holiday_pay_held",
+    "leave_given_twice",
     "parked_events",
 )
 
@@ -174,6 +175,9 @@ async def _look(tx: Tx, agency_id: UUID, found: Preview) -> None:
     for worker_id, pay, codes in await leave.held_of_period(tx, agency_id=agency_id, period_to=found.period_to):
         detail = f"leave of the week ending {pay.week_ending}: {', '.join(_words(code) for code in codes)}"
         found.findings["holiday_pay_held"].add(Item(worker_id, None, None, None, codes[0], detail, 0, Decimal(0)))
+    for row in await review.leave_given_twice(tx, agency_id=agency_id, period_to=found.period_to):
+        detail = "the placement gives holiday by the hour, the working week 5.6 weeks a year"
+        found.findings["leave_given_twice"].add(_item(row, "leave_given_twice", detail, row.minutes, 0, None))
     workers = await review.workers(tx, agency_id=agency_id, period_to=found.period_to)
     parked = await facts.parked_keys(tx, consumer=CONSUMER, keys=[str(worker) for worker in workers])
     for key in sorted(parked):

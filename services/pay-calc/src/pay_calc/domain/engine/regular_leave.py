@@ -6,9 +6,10 @@ leaving), 15A (in the first year of the employment a twelfth of it on the first 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import groupby
 
 from pay_calc.domain.engine import rounding
 from pay_calc.domain.engine.calendar import add_months
@@ -23,11 +24,17 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class WorkingWeek:
-    """What the contract fixes from a day on: days a week x 10 and the minutes of a week; noughts where the hours are regular no more."""
+    """What the contract fixes from a day on: days a week x 10 and the minutes of a week; noughts where the hours are regular no more.
+
+    Of an employment's first week: `employed_from`, the day on which it began, where that was earlier. Of any: `leave_year_from`, a first
+    day of a leave year that an agreement names.
+    """
 
     from_on: date
     day_tenths: int
     week_minutes: int
+    employed_from: date | None = None
+    leave_year_from: date | None = None
 
     def __post_init__(self) -> None:
         if (
@@ -48,74 +55,112 @@ class WorkingWeek:
 
 
 @dataclass(frozen=True, slots=True)
-class Entitled:
-    """Leave of one leave year as far as it has been earned, minutes; `exact` x 10,000 without rounding. `words`: by which rule."""
+class Employment:
+    """Working weeks without a gap, and the day on which the regular hours end, when that is known (exclusive)."""
 
-    year_from: date
+    weeks: tuple[WorkingWeek, ...]
+    ends_on: date | None = None
+
+    @property
+    def from_on(self) -> date:
+        return self.weeks[0].from_on
+
+    @property
+    def started_on(self) -> date:
+        return self.weeks[0].employed_from or self.from_on
+
+    @property
+    def leave_year_from(self) -> date:
+        """Any first day of a leave year: by agreement, or the day on which the employment began."""
+        return next((week.leave_year_from for week in self.weeks if week.leave_year_from), self.started_on)
+
+    def on(self, day: date) -> WorkingWeek | None:
+        """The week in force on a day."""
+        if self.ends_on is not None and day >= self.ends_on:
+            return None
+        return next((week for week in reversed(self.weeks) if week.from_on <= day), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Entitled:
+    """Leave of one leave year of one employment as far as it has been earned, minutes; `exact` x 10,000 without rounding. `words`: by which
+    rule; `subject` names the employment and the year."""
+
+    subject: str
     minutes: int
     exact: int
     words: str
 
 
-def entitled(
+def employments(weeks: Sequence[WorkingWeek]) -> list[Employment]:
+    """Working weeks by employment: a week of noughts ends one, and the next with hours begins another."""
+    found: list[Employment] = []
+    for week in sorted(weeks, key=lambda each: each.from_on):
+        current = found[-1] if found and found[-1].ends_on is None else None
+        if week.day_tenths and current:
+            found[-1] = Employment((*current.weeks, week))
+        elif week.day_tenths:
+            found.append(Employment((week,)))
+        elif current:
+            found[-1] = Employment(current.weeks, week.from_on)
+    return found
+
+
+def ended(weeks: Sequence[WorkingWeek], left_days: Collection[date]) -> tuple[WorkingWeek, ...]:
+    """The same weeks, over after each last day of an employment whose leave was paid in lieu."""
+    found = sorted(weeks, key=lambda each: each.from_on)
+    for left_on in left_days:
+        before = [week for week in found if week.from_on <= left_on]
+        if before:
+            found = [*before, WorkingWeek(left_on + _DAY, 0, 0), *found[len(before) :]]
+    return tuple(found)
+
+
+def targets(
     weeks: Sequence[WorkingWeek],
-    leave_year_from: date | None,
+    known: Collection[str],
     on: date,
     *,
     leaving: bool = False,
     trace: Trace | None = None,
-) -> Entitled | None:
-    """What the leave year of a day gives on that day; None before the first week. `leave_year_from`: any first day of a leave year that an
-    agreement names; none: the day on which the employment began. `leaving`: the employment ends on this day."""
-    block = employment(weeks, on)
-    if not block:
-        return None
-    started_on = block[0].from_on
-    year_from = year_of(leave_year_from or started_on, on)
-    year_to = add_months(year_from, 12)
-    until = min(year_to, on + _DAY) if leaving else year_to
-    parts = [
-        (week, (min(until, after) - max(year_from, week.from_on)).days)
-        for week, after in zip(block, [*(each.from_on for each in block[1:]), date.max], strict=True)
-        if week.day_tenths and min(until, after) > max(year_from, week.from_on)
-    ]
-    days = (year_to - year_from).days
-    nodes = [_part(week, part, days) for week, part in parts]
-    minutes = sum(node.result for node in nodes)
-    exact = sum(_scaled(node) for node in nodes)
-    whole = Node(
-        "leave.year", "Leave of the leave year", "sum", minutes, "minutes",
-        f"5.6 weeks, at most 28 days, from {year_from}", (), tuple(nodes), (1,) * len(nodes),
-    )  # fmt: skip
-    current = next(week for week in reversed(block) if week.from_on <= on)
-    words = "5.6 weeks a year, at most 28 days"
-    if leaving:
-        words = f"the share of the leave year up to {on}"
-    elif current.day_tenths and on < add_months(started_on, 12):
-        months = next(n for n in range(1, 13) if on < add_months(started_on, n))
-        so_far = _of_months(current, months)
-        if so_far.result < minutes:
-            minutes, exact = so_far.result, _of_months_exact(current, months)
-            words = f"{months} twelfths of the year's leave, in the first year"
-            whole = Node("leave.first_year", "Leave earned in the first year", "min", minutes, "minutes",
-                         "not more than the leave year gives", (), (so_far, whole))  # fmt: skip
-    if trace is not None:
-        trace.push(whole)
-    return Entitled(year_from, minutes, exact, words)
+) -> list[Entitled]:
+    """What the ledger should hold by a day, leave year by leave year: of the current one, and of each since the first that it knows of.
 
-
-def employment(weeks: Sequence[WorkingWeek], on: date) -> tuple[WorkingWeek, ...]:
-    """The weeks of the employment that a day is in, or of the last one before it: what a week of noughts ends with it."""
-    ordered = sorted(weeks, key=lambda week: week.from_on)
-    block: list[WorkingWeek] = []
-    for week in ordered:
-        if block and not block[-1].day_tenths and week.day_tenths:
-            if week.from_on > on:
+    `known`: subjects that the ledger has entries of. One that no longer stands, because the contract was recorded wrongly or the employment
+    ended before that year began, is to hold nothing. `leaving`: the employment ends on this day. The trace gets one node a target.
+    """
+    jobs = employments(weeks)
+    begun = [job for job in jobs if job.from_on <= on]
+    found: list[Entitled] = []
+    for number, job in enumerate(begun):
+        current = number == len(begun) - 1
+        mine = [_year_from(subject) for subject in known if _job_of(subject, jobs) == number]
+        if not (mine or current):
+            continue
+        over = job.ends_on is not None and job.ends_on <= on
+        last_on = min(on, job.ends_on - _DAY) if job.ends_on is not None else on
+        years = [year_of(job.leave_year_from, last_on)]
+        while mine and years[-1] > max(job.from_on, min(mine)):
+            before = year_of(job.leave_year_from, years[-1] - _DAY)
+            if before < min(mine):
                 break
-            block = []
-        if block or week.day_tenths:
-            block.append(week)
-    return tuple(block) if block and block[0].from_on <= on else ()
+            years.append(before)
+        for year_from in reversed(years):
+            final = year_from == years[0]
+            day = last_on if final else add_months(year_from, 12) - _DAY
+            gone = final and (over or (leaving and current))
+            found.append(_of_year(job, year_from, day, gone, trace))
+    standing = {each.subject for each in found}
+    for subject in sorted(known):
+        if subject not in standing and (not jobs or _job_of(subject, jobs) < max(1, len(begun))):
+            found.append(Entitled(subject, 0, 0, "the contract no longer gives it"))
+            if trace is not None:
+                trace.push(
+                    trace.given(
+                        "leave.none", "Leave of the leave year", 0, "minutes", "the contract no longer gives it"
+                    )
+                )
+    return found
 
 
 def year_of(anchor: date, on: date) -> date:
@@ -124,35 +169,90 @@ def year_of(anchor: date, on: date) -> date:
     return add_months(anchor, 12 * (years if add_months(anchor, 12 * years) <= on else years - 1))
 
 
+def _job_of(subject: str, jobs: Sequence[Employment]) -> int:
+    """The number of the employment that a ledger's subject belongs to: the one that began last by then, or the first."""
+    started = date.fromisoformat(subject.partition("/")[0])
+    return max((number for number, job in enumerate(jobs) if job.from_on <= started), default=0)
+
+
+def _year_from(subject: str) -> date:
+    return date.fromisoformat(subject.partition("/")[2])
+
+
+def _of_year(job: Employment, year_from: date, day: date, gone: bool, trace: Trace | None) -> Entitled:
+    """One leave year on a day of it; `gone`: the last day of the employment."""
+    year_to = add_months(year_from, 12)
+    until = min(year_to, day + _DAY) if gone else min(year_to, job.ends_on or year_to)
+    days = (year_to - year_from).days
+    ends = [*(week.from_on for week in job.weeks[1:]), date.max]
+    parts = [
+        (week, (min(until, after) - max(year_from, week.from_on)).days)
+        for week, after in zip(job.weeks, ends, strict=True)
+        if min(until, after) > max(year_from, week.from_on)
+    ]
+    nodes = [_part(week, part, days) for week, part in parts]
+    minutes, exact = sum(node.result for node in nodes), sum(_scaled(node) for node in nodes)
+    whole = Node("leave.year", f"Leave of the leave year from {year_from}", "sum", minutes, "minutes",
+                 "5.6 weeks, at most 28 days", (), tuple(nodes), (1,) * len(nodes))  # fmt: skip
+    words = f"the share of the leave year up to {day}" if gone else "5.6 weeks a year, at most 28 days"
+    current = job.on(day)
+    if not gone and current is not None and day < add_months(job.started_on, 12):
+        earned, earned_exact, months = _of_months(job, current, year_from, day)
+        if earned.result < minutes:
+            minutes, exact = earned.result, earned_exact
+            words = f"{months} twelfths of a year's leave, in the first year"
+            whole = Node("leave.first_year", "Leave earned in the first year", "min", minutes, "minutes",
+                         "not more than the leave year gives", (), (earned, whole))  # fmt: skip
+    if trace is not None:
+        trace.push(whole)
+    return Entitled(f"{job.from_on}/{year_from}", minutes, exact, words)
+
+
 def _part(week: WorkingWeek, part: int, days: int) -> Node:
     numerator, denominator = week.year
-    given = Node("leave.working_week", "Minutes of the working week", "given", week.week_minutes, "minutes",
-                 f"{week.day_tenths // 10}.{week.day_tenths % 10} days a week from {week.from_on}")  # fmt: skip
-    factor = numerator // week.week_minutes
     return Node(
         "leave.share", "Leave by this working week", "ratio",
         rounding.leave_ceil_minute(numerator * part, denominator * days), "minutes", f"5.6 weeks, at most 28 days x {part} of {days} days",
-        (), (given,), factors=(factor, part), divisor=denominator * days, rounding="leave_ceil_minute",
+        (), (_given(week),), factors=(numerator // week.week_minutes, part), divisor=denominator * days, rounding="leave_ceil_minute",
     )  # fmt: skip
 
 
-def _of_months(week: WorkingWeek, months: int) -> Node:
-    """A twelfth each month begun, to the half day upwards, in minutes upwards."""
-    of_year = min(_WEEKS_TENTHS * week.day_tenths, _DAYS_TENTHS_MAX * 10) * 100
-    earned = rounding.leave_ceil_half_day(of_year * months, 12)
-    given = Node("leave.year_days", "Days of leave a year", "given", of_year, "units_4dp", "5.6 weeks, at most 28 days")
-    days = Node("leave.half_days", "Days earned, to the half day", "ratio", earned, "units_4dp", f"{months} twelfths", (), (given,),
-                factors=(months,), divisor=12, rounding="leave_ceil_half_day")  # fmt: skip
-    return Node(
-        "leave.months", "Leave of the months begun", "ratio",
-        rounding.leave_ceil_minute(earned * week.week_minutes, 1000 * week.day_tenths), "minutes", "days x minutes of a day",
-        (), (days,), factors=(week.week_minutes,), divisor=1000 * week.day_tenths, rounding="leave_ceil_minute",
+def _of_months(job: Employment, current: WorkingWeek, year_from: date, day: date) -> tuple[Node, int, int]:
+    """A twelfth for each month of the first year that began in this leave year, by the week in force then; all of it to the half day of
+    the current week upwards. Gives minutes, exact, and how many months."""
+    firsts = [add_months(job.started_on, number) for number in range(12)]
+    begun = [week for first in firsts if year_from <= first <= day and (week := job.on(first)) is not None]
+    nodes, exact = [], 0
+    for week, group in groupby(begun):
+        months = len(list(group))
+        numerator, denominator = week.year
+        exact += numerator * months * EXACT // (denominator * 12)
+        nodes.append(
+            Node("leave.months", f"{months} twelfths by this working week", "ratio",
+                 rounding.leave_ceil_minute(numerator * months, denominator * 12), "minutes", "months begun / 12", (), (_given(week),),
+                 factors=(numerator // week.week_minutes, months), divisor=denominator * 12, rounding="leave_ceil_minute")
+        )  # fmt: skip
+    total = sum(node.result for node in nodes)
+    together = Node("leave.months_begun", "Leave of the months begun", "sum", total, "minutes", "a twelfth each month", (), tuple(nodes),
+                    (1,) * len(nodes))  # fmt: skip
+    earned = rounding.leave_ceil_half_day(total * 1000 * current.day_tenths, current.week_minutes)
+    half_days = Node("leave.half_days", "Days earned, to the half day", "ratio", earned, "units_4dp", "minutes / minutes of a day", (),
+                     (together,), factors=(1000, current.day_tenths), divisor=current.week_minutes,
+                     rounding="leave_ceil_half_day")  # fmt: skip
+    return (
+        Node(
+            "leave.earned", "Leave earned by now", "ratio",
+            rounding.leave_ceil_minute(earned * current.week_minutes, 1000 * current.day_tenths), "minutes", "days x minutes of a day",
+            (), (half_days,), factors=(current.week_minutes,), divisor=1000 * current.day_tenths, rounding="leave_ceil_minute",
+        ),
+        exact,
+        len(begun),
     )  # fmt: skip
 
 
-def _of_months_exact(week: WorkingWeek, months: int) -> int:
-    numerator, denominator = week.year
-    return numerator * months * EXACT // (denominator * 12)
+def _given(week: WorkingWeek) -> Node:
+    return Node("leave.working_week", "Minutes of the working week", "given", week.week_minutes, "minutes",
+                f"{week.day_tenths // 10}.{week.day_tenths % 10} days a week from {week.from_on}")  # fmt: skip
 
 
 def _scaled(node: Node) -> int:
