@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -13,12 +14,16 @@ import pytest
 from paybill_common.bus.memory import MemoryBus
 from paybill_common.clock import ManualClock
 from paybill_common.config import Settings
+from paybill_common.main import GC_THRESHOLDS
 from paybill_common.migrations import upgrade
 from paybill_common.service import Runtime, ServiceSpec, build_app, build_runtime
 from paybill_stack.bootstrap import DatabaseUrls
 from paybill_stack.stack import Stack
 from paybill_stack.testing import fresh_databases, shared_stack, unique_prefix
 from tests.kit import DEMO_NOW, Keys, in_thread
+
+gc.set_threshold(*GC_THRESHOLDS)
+"""As the services run: five of them and all tests in one process leave much to be looked through, and nothing to be found."""
 
 
 @pytest.hookimpl(tryfirst=True)
