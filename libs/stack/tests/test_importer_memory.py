@@ -6,9 +6,10 @@ their cells would take hundreds.
 
 from __future__ import annotations
 
+import gc
 import json
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -72,6 +73,15 @@ async def _peak_bytes(path: Path, rows: int) -> int:
             tracemalloc.stop()
     assert (outcome.accepted, outcome.refused) == (rows, 0)
     return peak
+
+
+@pytest.fixture(autouse=True)
+def _collections_of_a_command() -> Iterator[None]:
+    """The command line collects as Python does by itself; the tests, like the services, seldom."""
+    before = gc.get_threshold()
+    gc.set_threshold(700, 10, 10)
+    yield
+    gc.set_threshold(*before)
 
 
 @pytest.mark.parametrize(

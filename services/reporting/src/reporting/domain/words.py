@@ -111,10 +111,6 @@ _REASONS = {
     "holiday_pay_held": ("Pay for leave waits", "Open the leave: it says why."),
     "no_weeks_to_average": ("Leave has no paid week to be averaged", "Record the contract's week with the leave."),
     "no_leave_left": ("The leaver has no leave left to be paid for", "Cancel the payment in lieu."),
-    "leave_given_twice": (
-        "Leave by the hour and by a fixed week",
-        "Set the placement's holiday pay to none, or withdraw the working week, unless both are meant.",
-    ),
     "statutory_pay_held": ("Statutory pay waits", "Open the absence or leave: it says why."),
     "attachment_order_missing": (
         "The attachment order is not recorded",
