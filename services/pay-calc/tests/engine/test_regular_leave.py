@@ -165,8 +165,58 @@ def test_who_comes_back_begins_anew_and_keeps_the_employment_before() -> None:
 def test_a_contract_recorded_wrongly_gives_nothing_any_more() -> None:
     known = ["2024-04-06/2026-04-06"]
     assert by_year(known=known) == {known[0]: 0}
-    moved = WorkingWeek(date(2024, 4, 8), 50, 2250)
-    assert by_year(moved, known=known) == {"2024-04-08/2026-04-08": 12600, known[0]: 0}
+    for day in (date(2024, 4, 8), date(2024, 4, 4)):
+        moved = WorkingWeek(day, 50, 2250)
+        assert by_year(moved, known=known) == {f"{day}/{day.replace(year=2026)}": 12600, known[0]: 0}
+
+
+@pytest.mark.parametrize("days", [-366, -365, -2, 2, 365, 366])
+def test_all_known_years_come_along_when_a_start_moves(days: int) -> None:
+    """A correction by days, and a what-if into another year over a 29 February."""
+    start = date(2024, 4, 8)
+    known = [f"{start}/2024-04-08", f"{start}/2025-04-08"]
+    if abs(days) > 300:
+        known = [
+            "/".join(str(date.fromisoformat(part) + timedelta(days)) for part in each.split("/")) for each in known
+        ]
+    moved = WorkingWeek(start + timedelta(days), 50, 2250)
+    found = by_year(moved, known=known, on=date(2025, 9, 1) + timedelta(days if abs(days) > 300 else 0))
+    assert sum(found.values()) == 25200
+
+
+def test_an_employment_that_ended_long_before_the_ledger_is_another_payrolls() -> None:
+    old, over = WorkingWeek(date(2022, 1, 3), 50, 2250), WorkingWeek(date(2025, 7, 1), 0, 0)
+    assert by_year(old, over) == {}
+    now = WorkingWeek(date(2026, 9, 1), 50, 2250)
+    assert by_year(old, over, now, known=["2026-08-31/2026-08-31"]) == {
+        "2026-09-01/2026-09-01": 7 * 450,
+        "2026-08-31/2026-08-31": 0,
+    }
+    spring = (WorkingWeek(date(2026, 4, 6), 50, 2250), WorkingWeek(date(2026, 7, 1), 0, 0))
+    summer = WorkingWeek(date(2026, 7, 6), 50, 2250)
+    assert by_year(*spring, summer, on=date(2026, 7, 12), known=["2026-07-06/2026-07-06"]) == {
+        "2026-04-06/2026-04-06": -(-12600 * 86 // 365),
+        "2026-07-06/2026-07-06": 1125,
+    }
+
+
+def test_leaving_a_former_employment_leaves_the_next_one_to_the_next_payslip() -> None:
+    weeks = (
+        WorkingWeek(LONG_AGO, 50, 2250),
+        WorkingWeek(date(2026, 7, 1), 0, 0),
+        WorkingWeek(date(2026, 9, 1), 50, 2250),
+    )
+    known = ["2020-04-06/2026-04-06", "2026-09-01/2026-09-01"]
+    share = -(-12600 * 86 // 365)
+    assert by_year(*weeks, on=date(2026, 6, 30), leaving=True, known=known) == {known[0]: share, known[1]: 0}
+    assert by_year(*ended(weeks, [date(2026, 6, 30)]), known=known) == {known[0]: share, known[1]: 7 * 450}
+
+
+@pytest.mark.parametrize(("month", "days"), [(3, 7), (6, 14), (9, 21)])
+def test_a_day_of_a_fraction_of_a_minute_makes_no_half_day_more(month: int, days: int) -> None:
+    """Five and a half days of 40 hours: 28 days, 7 a quarter, of 436.36 minutes."""
+    week = WorkingWeek(date(2026, 1, 1), 55, 2400)
+    assert minutes(week, on=date(2026, month, 1)) == -(-days * 24000 // 55)
 
 
 def test_who_was_employed_before_the_hours_were_regular_is_not_in_a_first_year() -> None:

@@ -17,6 +17,8 @@ from pay_calc.domain import bacs, fps, leave
 from pay_calc.domain.decide import Agency, Closing, PaidCharge, PaidSlip, Slip, Version, Worker, decide
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.engine.parameters import tax_year_of
+from pay_calc.domain.engine.regular_leave import WorkingWeek
+from pay_calc.domain.engine.trace import recompute
 from pay_calc.domain.pay_dates import banking_day_at_or_before, banking_day_before, payday_of
 from pay_calc.domain.profiles import (
     Directorship,
@@ -486,6 +488,56 @@ class TestLeave:
         again = leave.standing(counted, (), (later,), (), date(2026, 1, 18))
         assert again is not None
         assert [each.days for each in again.absences] == [5]
+
+    def test_no_day_counts_after_the_employment_that_it_began_in(self) -> None:
+        span = leave.Span(date(2026, 3, 23), date(2026, 5, 17), 9)
+        ledger = leave.Ledger(300, 0, 0, {date(2026, 3, 15): 2400}, {"sick": span}, empty=False)
+
+        def days(held: leave.Ledger) -> list[int]:
+            found = leave.standing(held, (), (), (), date(2026, 10, 4))
+            assert found is not None
+            return [each.days for each in found.absences]
+
+        assert days(ledger) == [47]
+        assert days(replace(ledger, left_days=(date(2026, 3, 31),))) == []
+        assert days(replace(ledger, left_days=(date(2026, 3, 31), date(2026, 9, 30)))) == []
+        assert days(replace(ledger, left_days=(date(2026, 3, 29),))) == [-2]
+
+    def test_days_of_a_fixed_working_week_earn_by_the_contract_alone(self) -> None:
+        span = leave.Span(date(2026, 4, 1), date(2026, 9, 30), 0)
+        contract = (WorkingWeek(date(2026, 4, 6), 50, 2250),)
+        worked = {date(2026, 3, 15): 2400}
+        ledger = leave.Ledger(300, 0, 0, worked, {"sick": span}, empty=False, contract=contract)
+
+        def days(held: leave.Ledger) -> list[int]:
+            found = leave.standing(held, (), (), (), date(2026, 10, 4))
+            assert found is not None
+            return [each.days for each in found.absences]
+
+        assert days(ledger) == [5]
+        assert days(replace(ledger, worked=worked | {date(2026, 4, 19): 600})) == [183]
+        assert days(replace(ledger, contract=(*contract, WorkingWeek(date(2026, 9, 21), 0, 0)))) == [15]
+
+    @pytest.mark.parametrize(
+        ("minutes", "given", "left", "back"),
+        [
+            (240, 0, 27, 0),  # four times 7 days of 4 hours rounded to nothing; the rest gives 2 hours
+            (1200, 480, 27, 0),
+            (270, 240, 27, 0),  # a day alone gives nothing
+            (2400, 1200, 14, -600),
+            (270, 240, 0, -240),  # none is left: all of it
+        ],
+    )
+    def test_a_shorter_absence_gives_no_more_and_takes_no_more_than_the_lost_days(
+        self, minutes: int, given: int, left: int, back: int
+    ) -> None:
+        absent = leave.AbsentDays("sick", date(2026, 4, 26), left - 28, (minutes,), (given, 0, left))
+        held = leave.Standing(given, 0, 0, {}, (absent,))
+        for explain in (False, True):
+            outcome = leave.work(held, (), (), year_book(), date(2026, 5, 1), explain=explain)
+            assert [(entry.minutes, entry.absent_days) for entry in outcome.entries] == [(back, left - 28)]
+        (node,) = outcome.nodes
+        assert recompute(node) == node.result == back
 
     def test_an_absence_that_nothing_is_paid_for_is_counted_with_the_payslips_weeks(self) -> None:
         span = leave.Span(date(2026, 1, 15), date(2026, 1, 30), 0)

@@ -211,7 +211,8 @@ async def test_a_leaver_who_took_more_than_the_share_is_paid_the_leave_and_nothi
     await world.send("PUT", f"holiday-in-lieu/{new_id()}", body)
     run = await _paid(world, worker, SECOND)
     slip = await world.slip(worker_id=worker, week_ending="2026-04-19")
-    assert (slip["gross_gbp"], slip["leave"]["left_minutes"]) == ("787.50", 484 - 900)
+    assert (slip["gross_gbp"], slip["leave"]["left_minutes"]) == ("787.50", 0)
+    assert _entries(await _record(world, worker))[-1] == ("2026-04-19", "paid_in_lieu", 900 - 484)
     words = str(await world.get(f"payslips/{slip['payslip_id']}/explanation"))
     assert "Nothing left to pay in lieu" in words
     assert (await world.send("POST", f"pay-runs/{run['pay_run_id']}/replay"))["agrees"] is True
@@ -227,7 +228,20 @@ async def test_an_employment_has_one_leave_year(world: Any) -> None:
     await _paid(world, worker)
     changed = await _contract(world, worker, status=409, leave_year_from="2026-01-01")
     assert changed["code"] == "leave_years_differ"
-    await _contract(world, worker, "2026-05-04", days_a_week="3", week_minutes=1350)
+    await _contract(world, worker, "2026-05-04", days_a_week="3", week_minutes=1350, leave_year_from="2025-04-01")
+    await _contract(world, worker, employed_from="2023-10-02")
+    moved = await _contract(world, worker, "2026-05-04", status=409, days_a_week="3", week_minutes=1350)
+    assert moved["code"] == "leave_years_differ"
+
+
+async def test_leave_taken_elsewhere_lapses_before_the_first_payslip(world: Any) -> None:
+    worker = new_id()
+    await world.profile(worker)
+    await _contract(world, worker)
+    body = {"worker_id": str(worker), "kind": "lapsed", "on": "2026-04-06", "minutes": 4500, "reason": "Taken before"}
+    await world.send("PUT", f"holiday-entries/{new_id()}", body)
+    await _paid(world, worker)
+    assert (await _record(world, worker))["left_minutes"] == 12600 - 4500
 
 
 async def test_who_was_employed_before_has_no_first_year(world: Any) -> None:
@@ -248,6 +262,16 @@ async def test_leave_by_the_hour_beside_a_fixed_week_is_worth_a_look(world: Any)
     await world.tell(world.worker(worker), sheet.approved(), sheet.cleared())
     found = (await world.get("pay-runs/preview", params={"week_ending": str(FIRST)}))["findings"]["leave_given_twice"]
     assert (found["count"], found["items"][0]["worker_id"]) == (1, str(worker))
+    await world.tell(world.cut_off(sheet, week=FIRST))
+    await world.close(FIRST)
+    await world.send(
+        "PUT", f"holiday-in-lieu/{new_id()}", {"worker_id": str(worker), "left_on": "2026-04-12", **GRANTED}
+    )
+    await _paid(world, worker, SECOND)
+    later = world.sheet(worker, ("basic", 2250, "15.00"), week_ending=THIRD, holiday_pay="rolled_up")
+    await world.tell(later.approved(), later.cleared())
+    found = (await world.get("pay-runs/preview", params={"week_ending": str(THIRD)}))["findings"]["leave_given_twice"]
+    assert found["count"] == 0
 
 
 @pytest.mark.parametrize(

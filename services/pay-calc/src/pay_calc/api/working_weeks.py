@@ -100,7 +100,7 @@ async def put_working_week(
         raise conflict(
             "leave_years_differ",
             f"{error}.",
-            hint="Keep the leave year, and bring what an agreement moves into the ledger or let it lapse by an entry.",
+            hint="Keep the leave year by leave_year_from, and bring what an agreement moves into the ledger, or let it lapse, by an entry.",
         ) from error
     rows = await working_weeks.of_worker(tx, agency_id=agency_id, worker_id=worker_id)
     return next(_out(row) for row in rows if row.from_on == from_on)

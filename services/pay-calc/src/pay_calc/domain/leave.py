@@ -17,7 +17,7 @@ from pay_calc.domain.engine import rounding
 from pay_calc.domain.engine.calendar import add_months
 from pay_calc.domain.engine.holiday_ledger import EARNED, WEEKS_COUNTED, accrue_absence, accrue_period
 from pay_calc.domain.engine.parameters import YearBook, YearParameters, tax_year_of
-from pay_calc.domain.engine.regular_leave import WorkingWeek, employments, targets
+from pay_calc.domain.engine.regular_leave import Employment, WorkingWeek, employments, targets
 from pay_calc.domain.engine.trace import Node, Trace
 from pay_calc.domain.holiday_pay import HolidayPay, PaidLeave
 from pay_calc.domain.statutory import StatutoryPay
@@ -47,19 +47,20 @@ class Span:
     given_exact: int = 0
     cancelled: bool = False
 
-    def days_until(self, day: date, left_on: date | None) -> int:
-        """Its days up to this one; none after the last day of an employment that it began in."""
-        end = min(self.last_on, day)
-        if left_on is not None and self.first_on <= left_on:
-            end = min(end, left_on)
-        return 0 if self.cancelled else max(0, (end - self.first_on).days + 1)
+    def days_until(self, day: date, left_days: Sequence[date], jobs: Sequence[Employment]) -> int:
+        """Its days up to this one; none after the last day of the employment that it began in, and none in a working week of `jobs`."""
+        if self.cancelled:
+            return 0
+        end = min([self.last_on, day, *(left_on for left_on in left_days if left_on >= self.first_on)])
+        days = (self.first_on + timedelta(days=number) for number in range((end - self.first_on).days + 1))
+        return sum(1 for each in days if all(job.on(each) is None for job in jobs))
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """What the ledger holds of one worker, minutes. `worked`: by week ending, the minutes that entries stand on. `contract`: the working
-    weeks that it fixes, and `entitled`: by employment and leave year, minutes and exact of what they gave. `left_on`: the last day of the
-    last employment whose leave was paid in lieu."""
+    weeks that it fixes, and `entitled`: by employment and leave year, minutes and exact of what they gave. `left_days`: the last days of
+    employments whose leave was paid in lieu, the earliest first."""
 
     earned_minutes: int = 0
     taken_minutes: int = 0
@@ -69,7 +70,7 @@ class Ledger:
     empty: bool = True
     contract: tuple[WorkingWeek, ...] = ()
     entitled: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    left_on: date | None = None
+    left_days: tuple[date, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +222,7 @@ def standing(
         ledger.taken_minutes,
         ledger.exact,
         {week: minutes for week, minutes in ledger.worked.items() if week in weeks and minutes},
-        tuple(_absent_days(ledger, statutory, holiday, last_on, accruing=accruing)) if accrues else (),
+        tuple(_absent_days(ledger, statutory, holiday, last_on)) if accrues else (),
         regular,
     )
 
@@ -242,9 +243,9 @@ def _left_on(holiday: Sequence[HolidayPay]) -> date | None:
 
 
 def booked_ahead(ledger: Ledger, on: date) -> int:
-    """Minutes that the contract gives by a day, beyond what the ledger has: they come with the next payslip."""
+    """Minutes that the contract gives by a day, less what the ledger has: they come, or go, with the next payslip."""
     found = targets(ledger.contract, ledger.entitled, on)
-    return max(0, sum(each.minutes - ledger.entitled.get(each.subject, (0, 0))[0] for each in found))
+    return sum(each.minutes - ledger.entitled.get(each.subject, (0, 0))[0] for each in found)
 
 
 def _absent_days(
@@ -252,13 +253,12 @@ def _absent_days(
     statutory: Sequence[StatutoryPay],
     holiday: Sequence[HolidayPay],
     last_on: date,
-    *,
-    accruing: bool,
 ) -> list[AbsentDays]:
     """One entry for each absence: its days that are not counted yet, up to the end of the payslip's period, and of what is paid for it; so
     waiting days and weeks that bring no pay earn leave, too. Days that were counted and are none any more come back.
 
-    Not counted: days after the last one of an employment, and an absence from a working week that a contract fixes, whose leave goes on.
+    Not counted: days after the last one of an employment, and of a working week that a contract fixes, whose leave goes on, unless other
+    hours earned leave beside it.
     """
     through: dict[str, date] = {}
     for pay in statutory:
@@ -266,28 +266,31 @@ def _absent_days(
         if span is not None:
             end = min(span.last_on, pay.week_ending) if pay.kind == "SSP" else pay.dates[-1]
             through[pay.record_id] = max(through.get(pay.record_id, end), end)
-    left_on = _left_on(holiday) or ledger.left_on
-    jobs = employments(ledger.contract)
+    left_on = _left_on(holiday)
+    left_days = ledger.left_days if left_on is None else (*ledger.left_days, left_on)
+    week = timedelta(weeks=1)
+    jobs = [
+        job
+        for job in employments(ledger.contract)
+        if not any(minutes > 0 and each >= job.from_on + week for each, minutes in ledger.worked.items())
+    ]
     found = []
     for record_id, span in ledger.absences.items():
         weeks = sorted(
             (week for week, minutes in ledger.worked.items() if week < span.first_on and minutes > 0), reverse=True
         )
         minutes = tuple(ledger.worked[week] for week in weeks[:WEEKS_COUNTED])
-        whole = span.days_until(span.last_on, left_on)
+        whole = span.days_until(span.last_on, left_days, jobs)
         if whole < span.days_counted:
             ends_on = span.first_on + timedelta(days=max(0, whole - 1))
             given = (span.given_minutes, span.given_exact, whole)
             found.append(AbsentDays(record_id, ends_on, whole - span.days_counted, minutes, given))
             continue
-        by_contract = any(job.on(span.first_on) is not None for job in jobs)
-        if by_contract and not accruing:
-            continue
         until = max(last_on, through.get(record_id, last_on))
-        days = span.days_until(until, left_on) - span.days_counted
-        told = record_id in through or span.last_on > last_on - timedelta(weeks=1)
+        days = span.days_until(until, left_days, jobs) - span.days_counted
+        told = record_id in through or span.last_on > last_on - week
         if days > 0 and (minutes or told):
-            ends_on = span.first_on + timedelta(days=span.days_counted + days - 1)
+            ends_on = min(until, span.last_on)
             found.append(AbsentDays(record_id, ends_on, days, minutes))
     return found
 
@@ -371,23 +374,29 @@ def work(
             continue
         trace = Trace() if explain else None
         rules = _rules(years, absent.ends_on, payday_on)
-        given_minutes, given_exact, days = absent.given or (0, 0, absent.days)
-        found = accrue_absence(rules, absent.ends_on, days, absent.minutes_of_weeks, trace)
         weeks = f"average of {len(absent.minutes_of_weeks)} weeks before the absence"
+        if absent.given is None:
+            found = accrue_absence(rules, absent.ends_on, absent.days, absent.minutes_of_weeks, trace)
+            minutes, exact = found.minutes, found.exact
+            if trace is not None:
+                nodes.append(trace.root)
+        else:
+            node, exact = _taken_back(rules, absent, absent.given)
+            minutes, weeks = node.result, f"{weeks}, corrected: shorter than it was recorded"
+            if trace is not None:
+                nodes.append(node)
         entries.append(
             Entry(
                 "absence_accrued",
                 absent.record_id,
                 absent.ends_on,
-                found.minutes - given_minutes,
-                found.exact - given_exact,
+                minutes,
+                exact,
                 absent_days=absent.days,
                 record_id=absent.record_id,
-                how=weeks if absent.given is None else f"{weeks}, corrected: shorter than it was recorded",
+                how=weeks,
             )
         )
-        if trace is not None:
-            nodes.append(trace.root if absent.given is None else _less(trace.root, given_minutes))
     paid = _used(before, holiday, entries)
     return Outcome(
         tuple(entries),
@@ -462,10 +471,34 @@ def _worked(
     return entries
 
 
-def _less(whole: Node, given_minutes: int) -> Node:
-    known = Node("leave.known", "In the ledger already", "given", given_minutes, "minutes", "the ledger")
-    return Node("leave.corrected", "Leave of an absence, corrected", "sum", whole.result - given_minutes, "minutes",
-                "what its days give, less what the ledger has of it", (), (whole, known), (1, -1))  # fmt: skip
+def _taken_back(rules: YearParameters, absent: AbsentDays, given: tuple[int, int, int]) -> tuple[Node, int]:
+    """Minutes and exact of days that were counted and are none any more: what the ledger gave less what the rest gives, and no more than
+    the lost days give alone, because each payslip's days were rounded to the hour; all of it where none are left."""
+    given_minutes, given_exact, left = given
+    rest, lost = Trace(), Trace()
+    exact = accrue_absence(rules, absent.ends_on, left, absent.minutes_of_weeks, rest).exact - given_exact
+    accrue_absence(rules, absent.ends_on, -absent.days, absent.minutes_of_weeks, lost)
+    known = rest.given("leave.known", "In the ledger already", given_minutes, "minutes", "the ledger")
+    less = Node("leave.less", "What is left, less what the ledger has", "sum", rest.root.result - given_minutes, "minutes",
+                "what its days give, less what the ledger has of it", (), (rest.root, known), (1, -1))  # fmt: skip
+    if not left:
+        return less, exact
+    alone = Node(
+        "leave.lost",
+        "The lost days alone",
+        "sum",
+        -lost.root.result,
+        "minutes",
+        "what they give",
+        (),
+        (lost.root,),
+        (-1,),
+    )
+    most = max(less.result, alone.result)
+    bounded = Node("leave.bounded", "Not more than the lost days", "max", most, "minutes", "", (), (less, alone))
+    nought = rest.given("leave.nought", "Nothing is added", 0, "minutes", "")
+    return Node("leave.corrected", "Leave of an absence, corrected", "min", min(0, most), "minutes",
+                "a shorter absence gives no more", (), (bounded, nought)), exact  # fmt: skip
 
 
 def _difference(week: date, trace: Trace, known: int) -> Node:
@@ -495,10 +528,9 @@ def _used(before: Standing, holiday: Sequence[HolidayPay], entries: list[Entry])
         if pay.kind == "in_lieu":
             minutes = before.earned_minutes - before.taken_minutes + sum(entry.minutes for entry in entries)
             exact = before.exact + sum(entry.exact for entry in entries)
-        if pay.kind == "in_lieu" and minutes < 0 and before.regular is not None and not pay.recovery:
-            minutes = exact = 0
-        pence = 0 if not minutes and before.regular is not None else pay.amount(minutes)
-        paid[index] = PaidLeave(pay, minutes, pence)
+        forgiven = pay.kind == "in_lieu" and minutes <= 0 and before.regular is not None and not pay.recovery
+        pence = 0 if forgiven else pay.amount(minutes)
+        paid[index] = PaidLeave(pay, 0 if forgiven else minutes, pence)
         entries.append(
             Entry(
                 "paid_in_lieu" if pay.kind == "in_lieu" else "taken",
@@ -508,7 +540,7 @@ def _used(before: Standing, holiday: Sequence[HolidayPay], entries: list[Entry])
                 -exact,
                 record_id=pay.record_id,
                 pence=pence,
-                how=pay.rate.words,
+                how="no more was earned than taken, and no agreement takes leave back" if forgiven else pay.rate.words,
             )
         )
     return tuple(paid[index] for index in range(len(holiday)))

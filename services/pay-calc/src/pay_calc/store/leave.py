@@ -46,7 +46,13 @@ async def load(tx: Tx, workers: Mapping[Key, Worker]) -> None:
     }
     if not asked:
         return
-    spans = await _spans(tx, list(asked))
+    leaving = {
+        key
+        for key, worker in asked.items()
+        if (key in ledgers and ledgers[key].left_days)
+        or any(isinstance(pay, HolidayPay) and pay.kind == "in_lieu" for pay in worker.statutory)
+    }
+    spans = await _spans(tx, list(asked), leaving)
     worked = await _worked(tx, asked, spans) if ledgers else {}
     by_contract = [key for key, held in ledgers.items() if held.by_contract]
     entitled = await _entitled(tx, by_contract) if by_contract else {}
@@ -77,7 +83,7 @@ def _ledger(
         empty=sums is None,
         contract=ended(contract, held.left_days),
         entitled=entitled or {},
-        left_on=max(held.left_days, default=None),
+        left_days=held.left_days,
     )
 
 
@@ -148,8 +154,8 @@ async def _worked(tx: Tx, asked: Mapping[Key, Worker], absent: Collection[Key]) 
     return by_worker
 
 
-async def _spans(tx: Tx, keys: Sequence[Key]) -> dict[Key, dict[str, Span]]:
-    """Absences of these workers whose days are not those that the ledger has counted."""
+async def _spans(tx: Tx, keys: Sequence[Key], leaving: Collection[Key]) -> dict[Key, dict[str, Span]]:
+    """Absences of these workers whose days are not those that the ledger has counted; all of those who leave or have left."""
     found = await tx.execute(
         f"""
         SELECT r.agency_id, r.worker_id, r.record_id, r.first_on, r.last_on, r.cancelled, coalesce(e.counted, 0) AS counted,
@@ -165,7 +171,8 @@ async def _spans(tx: Tx, keys: Sequence[Key]) -> dict[Key, dict[str, Span]]:
     )
     by_worker: dict[Key, dict[str, Span]] = {}
     for row in found:
-        if not row.cancelled and (row.last_on - row.first_on).days + 1 == int(row.counted):
+        whole = not row.cancelled and (row.last_on - row.first_on).days + 1 == int(row.counted)
+        if whole and (row.agency_id, row.worker_id) not in leaving:
             continue
         by_worker.setdefault((row.agency_id, row.worker_id), {})[str(row.record_id)] = Span(
             row.first_on, row.last_on, int(row.counted), int(row.minutes), int(row.exact), row.cancelled

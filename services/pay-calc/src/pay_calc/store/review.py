@@ -74,11 +74,14 @@ async def leave_given_twice(tx: Tx, *, agency_id: UUID, period_to: date) -> list
         WHERE s.agency_id = :agency AND s.period_to = :period AND s.pay_basis = 'paye' AND s.result IS NOT NULL AND EXISTS (
             SELECT 1 FROM timesheet_version v
             CROSS JOIN LATERAL (
-              SELECT w.days_a_week FROM working_week w
+              SELECT w.days_a_week, w.from_on FROM working_week w
               WHERE w.agency_id = v.agency_id AND w.worker_id = v.worker_id AND NOT w.withdrawn AND w.from_on <= v.week_ending
               ORDER BY w.from_on DESC LIMIT 1) w
             WHERE v.agency_id = s.agency_id AND v.worker_id = s.worker_id AND v.week_ending >= s.period_from
-              AND v.week_ending < s.period_to AND v.pay_basis = 'paye' AND v.holiday_pay <> 'none' AND w.days_a_week > 0)
+              AND v.week_ending < s.period_to AND v.pay_basis = 'paye' AND v.holiday_pay <> 'none' AND w.days_a_week > 0
+              AND v.state IN ('open', 'settled') AND NOT EXISTS (
+                SELECT 1 FROM leave_entry e WHERE e.agency_id = v.agency_id AND e.worker_id = v.worker_id AND e.kind = 'paid_in_lieu'
+                  AND e.entry_on >= w.from_on AND e.entry_on < v.week_ending))
         ORDER BY s.worker_id, s.payslip_id LIMIT {ROWS_MAX}
         """,  # noqa: S608  constant text
         agency=agency_id,

@@ -21,6 +21,7 @@ from pay_calc.store import facts, leave, statutory
 from pay_calc.usecases.recalculate import decide_now, recalculate
 from pay_calc.usecases.replay import load_json
 from pay_calc.usecases.statutory import ExternalIdTaken, RecordOfAnotherWorker
+from paybill_common.clock import london_date
 from paybill_common.db import Tx
 from paybill_common.money import from_pence
 
@@ -89,6 +90,7 @@ async def _one_payment(tx: Tx, agency_id: UUID, worker_id: UUID, record_id: UUID
     open_ = [row for row in await _weeks(tx, agency_id, others) if row.state == "open"]
     kinds = {row.record_id: row.kind for row in others}
     left = balance([leave.entry_of(row) for row in await _entries(tx, agency_id, worker_id)]).left_minutes
+    left += booked_ahead(await leave.ledger_of(tx, agency_id=agency_id, worker_id=worker_id), left_on)
     before = [row.record_id for row in others if row.kind == "in_lieu"]
     if before and (left <= 0 or any(kinds[row.record_id] == "in_lieu" for row in open_)):
         raise AlreadyPaidInLieu(f"payment {before[0]} pays the leave that worker {worker_id} had left")
@@ -168,12 +170,17 @@ async def _covered(tx: Tx, agency_id: UUID, worker_id: UUID, record_id: UUID, da
         if row.state == "open"
         for _, minutes in days_of(load_json(row.days))
     )
-    ahead = booked_ahead(await leave.ledger_of(tx, agency_id=agency_id, worker_id=worker_id), days[0][0])
-    if ahead:
-        entries.append(LeaveEntry(days[0][0], "entitled", ahead, ahead * EXACT))
+    entries += await _ahead(tx, agency_id, worker_id, days[0][0])
     if booked:
         entries.append(take(entries, days[0][0], booked, "booked", in_advance=True))
     take(entries, days[0][0], sum(minutes for _, minutes in days), str(record_id), in_advance)
+
+
+async def _ahead(tx: Tx, agency_id: UUID, worker_id: UUID, on: date) -> list[LeaveEntry]:
+    """What the contract gives by a day, or by today, and no payslip has brought yet."""
+    ledger = await leave.ledger_of(tx, agency_id=agency_id, worker_id=worker_id)
+    minutes = booked_ahead(ledger, max(on, london_date(tx.now)))
+    return [LeaveEntry(on, "entitled", minutes, minutes * EXACT)] if minutes else []
 
 
 async def _weeks(tx: Tx, agency_id: UUID, rows: Sequence[Any]) -> list[Any]:
@@ -234,7 +241,7 @@ async def enter(
         return
     if signed < 0:
         entries = [leave.entry_of(row) for row in await _entries(tx, agency_id, worker_id)]
-        take(entries, on, minutes, reason)
+        take([*entries, *await _ahead(tx, agency_id, worker_id, on)], on, minutes, reason)
     entry = {
         "kind": kind,
         "subject": str(entry_id),

@@ -6,14 +6,14 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-from pay_calc.domain.engine.regular_leave import employments
+from pay_calc.domain.engine.regular_leave import employments, year_of
 from pay_calc.store import facts, leave, working_weeks
 from pay_calc.usecases.recalculate import recalculate
 from paybill_common.db import Tx
 
 
 class LeaveYearsDiffer(Exception):
-    """Two weeks of one employment name different leave years, or the ledger has leave of the one that this would change."""
+    """Two weeks of one employment name different leave years, or the ledger has leave of another leave year than they give."""
 
 
 async def store_week(
@@ -34,7 +34,6 @@ async def store_week(
     the next one brings the difference. Raises LeaveYearsDiffer."""
     await facts.share_agencies(tx, [agency_id])
     await facts.lock_workers(tx, [(agency_id, worker_id)])
-    before = await _leave_years(tx, agency_id, worker_id)
     await working_weeks.upsert(
         tx,
         agency_id=agency_id,
@@ -48,25 +47,19 @@ async def store_week(
         withdrawn=withdrawn,
         by=by,
     )
-    await _one_leave_year(tx, agency_id, worker_id, before)
+    await _one_leave_year(tx, agency_id, worker_id)
     await recalculate(tx, keys=[(agency_id, worker_id)])
 
 
-async def _leave_years(tx: Tx, agency_id: UUID, worker_id: UUID) -> dict[date, set[date]]:
-    """By the first day of each employment, the leave years that its weeks name."""
-    weeks = (await working_weeks.contracts(tx, [(agency_id, worker_id)])).get((agency_id, worker_id), ())
-    return {
-        job.from_on: {week.leave_year_from for week in job.weeks if week.leave_year_from is not None}
-        for job in employments(weeks)
-    }
-
-
-async def _one_leave_year(tx: Tx, agency_id: UUID, worker_id: UUID, before: dict[date, set[date]]) -> None:
-    known = (await leave.ledger_of(tx, agency_id=agency_id, worker_id=worker_id)).entitled
-    for from_on, named in (await _leave_years(tx, agency_id, worker_id)).items():
-        years = {(day.month, day.day) for day in named}
-        if len(years) > 1:
-            raise LeaveYearsDiffer(f"The employment from {from_on} has leave years from different days")
-        settled = {(day.month, day.day) for day in before.get(from_on, ())}
-        if from_on in before and years != settled and any(subject.startswith(str(from_on)) for subject in known):
-            raise LeaveYearsDiffer(f"The ledger has leave of the employment from {from_on} by another leave year")
+async def _one_leave_year(tx: Tx, agency_id: UUID, worker_id: UUID) -> None:
+    ledger = await leave.ledger_of(tx, agency_id=agency_id, worker_id=worker_id)
+    for job in employments(ledger.contract):
+        named = {week.leave_year_from for week in job.weeks if week.leave_year_from is not None}
+        if len({(day.month, day.day) for day in named}) > 1:
+            raise LeaveYearsDiffer(f"The employment from {job.from_on} has leave years from different days")
+        for subject, (minutes, _) in ledger.entitled.items():
+            started, year_from = (date.fromisoformat(part) for part in subject.split("/"))
+            if started == job.from_on and minutes and year_of(job.leave_year_from, year_from) != year_from:
+                raise LeaveYearsDiffer(
+                    f"The ledger has leave of the employment from {job.from_on} in the leave year from {year_from}"
+                )

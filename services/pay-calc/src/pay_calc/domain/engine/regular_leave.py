@@ -127,22 +127,23 @@ def targets(
     """What the ledger should hold by a day, leave year by leave year: of the current one, and of each since the first that it knows of.
 
     `known`: subjects that the ledger has entries of. One that no longer stands, because the contract was recorded wrongly or the employment
-    ended before that year began, is to hold nothing. `leaving`: the employment ends on this day. The trace gets one node a target.
+    ended before that year began, is to hold nothing; the first known year counts as the nearest one when leave years have moved. `leaving`:
+    the employment ends on this day, and a later one waits for the next payslip. The trace gets one node a target.
     """
     jobs = employments(weeks)
     begun = [job for job in jobs if job.from_on <= on]
     found: list[Entitled] = []
     for number, job in enumerate(begun):
         current = number == len(begun) - 1
-        mine = [_year_from(subject) for subject in known if _job_of(subject, jobs) == number]
-        if not (mine or current):
-            continue
         over = job.ends_on is not None and job.ends_on <= on
         last_on = min(on, job.ends_on - _DAY) if job.ends_on is not None else on
         years = [year_of(job.leave_year_from, last_on)]
-        while mine and years[-1] > max(job.from_on, min(mine)):
+        mine = [_year_from(each) for each in known if _job_of(each, jobs) == number and _year_from(each) <= last_on]
+        if not mine and over and add_months(years[0], 12) <= on:
+            continue
+        while mine and years[-1] > job.from_on:
             before = year_of(job.leave_year_from, years[-1] - _DAY)
-            if before < min(mine):
+            if add_months(before, 6) < min(mine):
                 break
             years.append(before)
         for year_from in reversed(years):
@@ -152,7 +153,7 @@ def targets(
             found.append(_of_year(job, year_from, day, gone, trace))
     standing = {each.subject for each in found}
     for subject in sorted(known):
-        if subject not in standing and (not jobs or _job_of(subject, jobs) < max(1, len(begun))):
+        if subject not in standing and (leaving or _job_of(subject, jobs) < max(1, len(begun))):
             found.append(Entitled(subject, 0, 0, "the contract no longer gives it"))
             if trace is not None:
                 trace.push(
@@ -228,16 +229,17 @@ def _of_months(job: Employment, current: WorkingWeek, year_from: date, day: date
         numerator, denominator = week.year
         exact += numerator * months * EXACT // (denominator * 12)
         nodes.append(
-            Node("leave.months", f"{months} twelfths by this working week", "ratio",
-                 rounding.leave_ceil_minute(numerator * months, denominator * 12), "minutes", "months begun / 12", (), (_given(week),),
-                 factors=(numerator // week.week_minutes, months), divisor=denominator * 12, rounding="leave_ceil_minute")
+            Node("leave.months", f"Minutes, {months} twelfths by this working week", "ratio",
+                 rounding.leave_floor_minute(numerator * months * EXACT, denominator * 12), "units_4dp", "months begun / 12", (),
+                 (_given(week),), factors=(numerator // week.week_minutes, months, EXACT), divisor=denominator * 12,
+                 rounding="leave_floor_minute")
         )  # fmt: skip
     total = sum(node.result for node in nodes)
-    together = Node("leave.months_begun", "Leave of the months begun", "sum", total, "minutes", "a twelfth each month", (), tuple(nodes),
-                    (1,) * len(nodes))  # fmt: skip
-    earned = rounding.leave_ceil_half_day(total * 1000 * current.day_tenths, current.week_minutes)
+    together = Node("leave.months_begun", "Minutes of the months begun", "sum", total, "units_4dp", "a twelfth each month", (),
+                    tuple(nodes), (1,) * len(nodes))  # fmt: skip
+    earned = rounding.leave_ceil_half_day(total * current.day_tenths, 10 * current.week_minutes)
     half_days = Node("leave.half_days", "Days earned, to the half day", "ratio", earned, "units_4dp", "minutes / minutes of a day", (),
-                     (together,), factors=(1000, current.day_tenths), divisor=current.week_minutes,
+                     (together,), factors=(current.day_tenths,), divisor=10 * current.week_minutes,
                      rounding="leave_ceil_half_day")  # fmt: skip
     return (
         Node(
