@@ -25,8 +25,8 @@ from pay_calc.api.access import (
 from pay_calc.api.pay_runs import CSV_TYPE, download
 from pay_calc.domain.engine import rounding
 from pay_calc.domain.engine.errors import EngineError
+from pay_calc.domain.engine.holiday_ledger import EXACT
 from pay_calc.domain.holiday_pay import days_of
-from pay_calc.domain.leave import EXACT
 from pay_calc.store import leave
 from pay_calc.usecases import leave as usecase
 from pay_calc.usecases.replay import load_json

@@ -15,14 +15,12 @@ from typing import Any, Protocol
 
 from pay_calc.domain.engine import rounding
 from pay_calc.domain.engine.calendar import add_months
-from pay_calc.domain.engine.holiday_ledger import EARNED, WEEKS_COUNTED, accrue_absence, accrue_period
+from pay_calc.domain.engine.holiday_ledger import EARNED, EXACT, WEEKS_COUNTED, accrue_absence, accrue_period
 from pay_calc.domain.engine.parameters import YearBook, YearParameters, tax_year_of
 from pay_calc.domain.engine.regular_leave import Employment, WorkingWeek, employments, targets
 from pay_calc.domain.engine.trace import Node, Trace
 from pay_calc.domain.holiday_pay import HolidayPay, PaidLeave
 from pay_calc.domain.statutory import StatutoryPay
-
-EXACT = 10_000
 
 
 class Hours(Protocol):
@@ -276,10 +274,10 @@ def _absent_days(
     ]
     found = []
     for record_id, span in ledger.absences.items():
-        weeks = sorted(
-            (week for week, minutes in ledger.worked.items() if week < span.first_on and minutes > 0), reverse=True
+        before = sorted(
+            (each for each, worked in ledger.worked.items() if each < span.first_on and worked > 0), reverse=True
         )
-        minutes = tuple(ledger.worked[week] for week in weeks[:WEEKS_COUNTED])
+        minutes = tuple(ledger.worked[each] for each in before[:WEEKS_COUNTED])
         whole = span.days_until(span.last_on, left_days, jobs)
         if whole < span.days_counted:
             ends_on = span.first_on + timedelta(days=max(0, whole - 1))
@@ -290,8 +288,7 @@ def _absent_days(
         days = span.days_until(until, left_days, jobs) - span.days_counted
         told = record_id in through or span.last_on > last_on - week
         if days > 0 and (minutes or told):
-            ends_on = min(until, span.last_on)
-            found.append(AbsentDays(record_id, ends_on, days, minutes))
+            found.append(AbsentDays(record_id, min(until, span.last_on), days, minutes))
     return found
 
 
@@ -483,17 +480,8 @@ def _taken_back(rules: YearParameters, absent: AbsentDays, given: tuple[int, int
                 "what its days give, less what the ledger has of it", (), (rest.root, known), (1, -1))  # fmt: skip
     if not left:
         return less, exact
-    alone = Node(
-        "leave.lost",
-        "The lost days alone",
-        "sum",
-        -lost.root.result,
-        "minutes",
-        "what they give",
-        (),
-        (lost.root,),
-        (-1,),
-    )
+    alone = Node("leave.lost", "The lost days alone", "sum", -lost.root.result, "minutes", "what they give", (),
+                 (lost.root,), (-1,))  # fmt: skip
     most = max(less.result, alone.result)
     bounded = Node("leave.bounded", "Not more than the lost days", "max", most, "minutes", "", (), (less, alone))
     nought = rest.given("leave.nought", "Nothing is added", 0, "minutes", "")

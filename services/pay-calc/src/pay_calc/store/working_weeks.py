@@ -70,11 +70,11 @@ async def contracts(tx: Tx, keys: Sequence[Key]) -> dict[Key, tuple[WorkingWeek,
     by_worker: dict[Key, tuple[WorkingWeek, ...]] = {}
     for row in found:
         key = (row.agency_id, row.worker_id)
-        by_worker[key] = (*by_worker.get(key, ()), week_of(row))
+        by_worker[key] = (*by_worker.get(key, ()), _week(row))
     return by_worker
 
 
-def week_of(row: Any) -> WorkingWeek:
+def _week(row: Any) -> WorkingWeek:
     """A row as the engine's rules take it."""
     return WorkingWeek(row.from_on, int(row.days_a_week * 10), row.week_minutes, row.employed_from, row.leave_year_from)
 

@@ -13,10 +13,10 @@ from uuid import UUID
 from pay_calc.domain.engine import rounding
 from pay_calc.domain.engine.calendar import add_months
 from pay_calc.domain.engine.errors import EngineError
-from pay_calc.domain.engine.holiday_ledger import EARNED, HolidayRecord, LeaveEntry, balance, take
+from pay_calc.domain.engine.holiday_ledger import EARNED, EXACT, HolidayRecord, LeaveEntry, balance, take
 from pay_calc.domain.engine.regular_leave import employments, targets, year_of
 from pay_calc.domain.holiday_pay import Days, HolidayPay, days_json, days_of
-from pay_calc.domain.leave import EXACT, Ledger, booked_ahead
+from pay_calc.domain.leave import Ledger, booked_ahead
 from pay_calc.store import facts, leave, statutory
 from pay_calc.usecases.recalculate import decide_now, recalculate
 from pay_calc.usecases.replay import load_json

@@ -176,7 +176,7 @@ async def _look(tx: Tx, agency_id: UUID, found: Preview) -> None:
         detail = f"leave of the week ending {pay.week_ending}: {', '.join(_words(code) for code in codes)}"
         found.findings["holiday_pay_held"].add(Item(worker_id, None, None, None, codes[0], detail, 0, Decimal(0)))
     for row in await review.leave_given_twice(tx, agency_id=agency_id, period_to=found.period_to):
-        detail = "the placement gives holiday by the hour, the contract 5.6 weeks a year: set one to none unless both are meant"
+        detail = "the placement gives holiday by the hour, the contract 5.6 weeks a year: set the placement's to none unless both are meant"
         found.findings["leave_given_twice"].add(_item(row, "leave_given_twice", detail, row.minutes, 0, None))
     workers = await review.workers(tx, agency_id=agency_id, period_to=found.period_to)
     parked = await facts.parked_keys(tx, consumer=CONSUMER, keys=[str(worker) for worker in workers])

@@ -20,6 +20,8 @@ from pay_calc.domain.engine.trace import Node, Trace
 WEEKS_COUNTED = 52
 WEEKS_LOOKED_BACK = 104
 RECORD_YEARS = 6
+EXACT = 10_000
+"""Unrounded leave is kept in minutes x this."""
 EARNED = frozenset({"accrued", "absence_accrued", "entitled", "carried_in"})
 """Kinds of movement that give leave; the others use it up."""
 
@@ -58,7 +60,7 @@ def balance(entries: Sequence[LeaveEntry]) -> LeaveBalance:
         sum(entry.minutes for entry in entries if entry.kind in EARNED),
         -sum(entry.minutes for entry in entries if entry.kind not in EARNED),
         sum(entry.minutes for entry in entries),
-        rounding.leave_floor_minute(sum(entry.exact for entry in entries), 10000),
+        rounding.leave_floor_minute(sum(entry.exact for entry in entries), EXACT),
     )
 
 
@@ -115,7 +117,7 @@ def _accrued(
         trace.push(
             Node("leave.accrued", "Leave earned", "sum", hours * 60, "minutes", "whole hours", (), (node,), (60,))
         )
-    return LeaveEntry(on, kind, hours * 60, numerator * 10000 // denominator)
+    return LeaveEntry(on, kind, hours * 60, numerator * EXACT // denominator)
 
 
 def take(entries: Sequence[LeaveEntry], on: date, minutes: int, reference: str, in_advance: bool = False) -> LeaveEntry:
@@ -127,7 +129,7 @@ def take(entries: Sequence[LeaveEntry], on: date, minutes: int, reference: str, 
         raise EngineError(
             "leave_exceeds_balance", f"{minutes} minutes of leave are asked for, {max(0, left)} are left.", "minutes"
         )
-    return LeaveEntry(on, "taken", -minutes, -minutes * 10000, reference)
+    return LeaveEntry(on, "taken", -minutes, -minutes * EXACT, reference)
 
 
 # A week's pay

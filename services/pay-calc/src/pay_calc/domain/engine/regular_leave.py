@@ -14,9 +14,9 @@ from itertools import groupby
 from pay_calc.domain.engine import rounding
 from pay_calc.domain.engine.calendar import add_months
 from pay_calc.domain.engine.errors import EngineError
+from pay_calc.domain.engine.holiday_ledger import EXACT
 from pay_calc.domain.engine.trace import Node, Trace
 
-EXACT = 10_000
 _WEEKS_TENTHS = 56
 _DAYS_TENTHS_MAX = 280
 _DAY = timedelta(days=1)
