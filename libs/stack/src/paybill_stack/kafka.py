@@ -18,7 +18,14 @@ from paybill_stack.settings import KafkaSettings, SettingsStore, StackSettings
 
 START_TIMEOUT_S = 60.0
 STOP_GRACE_S = 15.0
-_JVM = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-Djava.net.preferIPv4Stack=true")
+_JVM = (
+    "-Xms256m",
+    "-Xmx512m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",  # a broker of some minutes does not live to see what the second compiler costs
+    "-XX:+ExitOnOutOfMemoryError",
+    "-Djava.net.preferIPv4Stack=true",
+)
 _LOGGING = (
     "--sun-misc-unsafe-memory-access=allow",
     "-Dorg.slf4j.simpleLogger.logFile=System.out",

@@ -121,7 +121,7 @@ class KafkaConsumer(BusConsumer):
             max_poll_interval_ms=300_000,
             partition_assignment_strategy=(RangePartitionAssignor,),
             max_partition_fetch_bytes=4_194_304,
-            fetch_max_wait_ms=50,
+            fetch_max_wait_ms=500,  # how long a fetch may lie at a broker that has nothing new; what is new ends it at once
             metadata_max_age_ms=60_000,
             **self._settings,
             **self._access.options(),
