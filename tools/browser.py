@@ -1,4 +1,7 @@
-"""The browser that page tests drive: Debian's Chromium, installed when we are root and it is missing."""
+"""The browser that page tests drive: Debian's Chromium, installed when we are root and it is missing.
+
+Its form without windows is preferred: the same engine at half the processor time.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ import shutil
 import subprocess
 import sys
 
-INSTALL = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"]
+PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser")
+INSTALL = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", PROGRAMS[0]]
 
 
 class NoBrowser(RuntimeError):
@@ -16,7 +20,7 @@ class NoBrowser(RuntimeError):
 
 def ensure_browser() -> str:
     """The path of a Chromium. As root on Debian it is installed; otherwise NoBrowser names the command."""
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    found = os.environ.get("CHROMIUM") or _installed()
     if found:
         return found
     if os.geteuid() == 0 and shutil.which("apt-get"):
@@ -24,9 +28,13 @@ def ensure_browser() -> str:
         environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
         subprocess.run(["apt-get", "update", "-qq"], check=True, env=environment, timeout=300)
         subprocess.run(INSTALL, check=True, env=environment, timeout=600, stdout=subprocess.DEVNULL)
-        found = shutil.which("chromium")
+        found = _installed()
         if found:
             return found
     raise NoBrowser(
-        "The browser tests need Chromium. Install it with: sudo apt-get install chromium (or set CHROMIUM=/path/to/it)"
+        f"The browser tests need Chromium. Install it with: sudo apt-get install {PROGRAMS[0]} (or set CHROMIUM=/path/to/it)"
     )
+
+
+def _installed() -> str | None:
+    return next((path for name in PROGRAMS if (path := shutil.which(name))), None)

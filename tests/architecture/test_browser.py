@@ -28,7 +28,7 @@ class Machine:
         assert env["DEBIAN_FRONTEND"] == "noninteractive", "an installation that asks would wait for ever"
         self.ran.append(command)
         if command == INSTALL and self.installs:
-            self.programs["chromium"] = "/usr/bin/chromium"
+            self.programs["chromium-headless-shell"] = "/usr/bin/chromium-headless-shell"
 
 
 @pytest.fixture
@@ -37,8 +37,9 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 
 def test_the_one_that_is_there_is_taken(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    machine.programs["chromium-browser"] = "/usr/bin/chromium-browser"
-    assert ensure_browser() == "/usr/bin/chromium-browser"
+    for name in ("chromium-browser", "chromium", "chromium-headless-shell"):
+        machine.programs[name] = f"/usr/bin/{name}"
+        assert ensure_browser() == f"/usr/bin/{name}"
     monkeypatch.setenv("CHROMIUM", "/opt/chromium")
     assert ensure_browser() == "/opt/chromium"
     assert machine.ran == []
@@ -47,9 +48,9 @@ def test_the_one_that_is_there_is_taken(machine: Machine, monkeypatch: pytest.Mo
 def test_root_installs_it(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     machine.programs["apt-get"] = "/usr/bin/apt-get"
-    assert ensure_browser() == "/usr/bin/chromium"
+    assert ensure_browser() == "/usr/bin/chromium-headless-shell"
     assert [command[1] for command in machine.ran] == ["update", "install"]
-    assert machine.ran[-1][-1] == "chromium"
+    assert machine.ran[-1][-1] == "chromium-headless-shell"
 
 
 @pytest.mark.parametrize("why", ["not root", "no apt-get", "nothing came of it"])
@@ -58,6 +59,6 @@ def test_otherwise_the_error_names_the_command(machine: Machine, monkeypatch: py
     if why != "no apt-get":
         machine.programs["apt-get"] = "/usr/bin/apt-get"
     machine.installs = False
-    with pytest.raises(NoBrowser, match="sudo apt-get install chromium"):
+    with pytest.raises(NoBrowser, match="sudo apt-get install chromium-headless-shell"):
         ensure_browser()
     assert (machine.ran != []) == (why == "nothing came of it")
