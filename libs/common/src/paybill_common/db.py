@@ -120,14 +120,12 @@ class Database:
         `agencies` limits the API role to those tenants; the worker role passes None.
         """
         async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
-            if agencies is not None:
-                await session.execute(
-                    text("SELECT set_config('paybill.agencies', :agencies, true)"),
-                    {"agencies": ",".join(str(agency) for agency in agencies)},
-                )
-            if read_only:
-                await session.execute(text("SET TRANSACTION READ ONLY"))
             tx = Tx(session, now=now, source=self.source)
+            if agencies is not None:
+                allowed = ",".join(str(agency) for agency in agencies)
+                await tx.execute("SELECT set_config('paybill.agencies', :agencies, true)", agencies=allowed)
+            if read_only:
+                await tx.execute("SET TRANSACTION READ ONLY")
             yield tx
             await tx.flush()
 

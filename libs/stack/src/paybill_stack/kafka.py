@@ -22,7 +22,7 @@ _JVM = (
     "-Xms256m",
     "-Xmx512m",
     "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",  # a broker of some minutes does not live to see what the second compiler costs
+    "-XX:TieredStopAtLevel=1",  # a broker that runs for minutes ends before the second compiler has paid
     "-XX:+ExitOnOutOfMemoryError",
     "-Djava.net.preferIPv4Stack=true",
 )
