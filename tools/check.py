@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
-SOURCES = ["contracts/src", "libs/common/src", "libs/stack/src"]
+SOURCES = ["contracts/src", "libs/common/src", "libs/importer/src", "libs/stack/src"]
 SOURCES += [f"services/{name}/src" for name in ("timesheet", "pay-calc", "invoicing", "compliance", "reporting")]
 FAST_TESTS = ["contracts/tests", "libs", "services", "tests/architecture"]
 SPREAD_TESTS = ["tests/simulation", "tests/doors"]

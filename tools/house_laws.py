@@ -23,7 +23,7 @@ MONEY_CODE = (
     "services/*/src/*/documents/**/*.py",
     "services/*/src/*/subscriptions.py",
     "libs/stack/src/paybill_stack/demo/*.py",
-    "libs/stack/src/paybill_stack/importer/*.py",
+    "libs/importer/src/paybill_importer/*.py",
 )
 NO_MONEY = {
     "services/reporting/src/reporting/api/forward.py": "how long another service may take",

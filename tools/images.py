@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 WHEELS = ROOT / "dist" / "wheels"
 SUMS = "SHA256SUMS"
 SERVICES = ("timesheet", "pay-calc", "invoicing", "compliance", "reporting")
-PACKAGES = ("contracts", "libs/common", *(f"services/{service}" for service in SERVICES))
+PACKAGES = ("contracts", "libs/common", "libs/importer", *(f"services/{service}" for service in SERVICES))
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64", "linux_x86_64")
 DEFAULT_BASE = "python:3.11-slim"
 

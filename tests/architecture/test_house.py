@@ -82,7 +82,7 @@ def test_each_exception_from_the_float_law_is_needed(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "folder", ["domain", "usecases", "store", "api", "documents", "subscriptions", "demo", "importer"]
+    "folder", ["domain", "usecases", "store", "api", "documents", "subscriptions", "demo", "paybill_importer"]
 )
 def test_the_float_law_looks_wherever_money_is_handled(folder: str) -> None:
     seen = {path for pattern in house_laws.MONEY_CODE for path in ROOT.glob(pattern)}

@@ -58,8 +58,13 @@ WRITES = {
         {"worker_id": str(RECORD), "requirement": "right_to_work", "valid_from": "2026-01-01", "external_id": "D-1"},
         {"worker_id": str(RECORD), "requirement": "right_to_work", "valid_from": "2026-01-02", "external_id": "D-1"},
     ),
+    "reporting": Write(
+        "PUT",
+        f"/imports/{RECORD}",
+        {"kind": "hours", "file_name": "h.csv", "accepted": 2, "duplicate": 0, "refused": 0, "state": "running"},
+        {"kind": "hours", "file_name": "h.csv", "accepted": 3, "duplicate": 0, "refused": 0, "state": "done"},
+    ),
 }
-"""Reporting keeps no records of its own, so it has none."""
 Client = Callable[[Any], Awaitable[httpx.AsyncClient]]
 
 

@@ -26,6 +26,7 @@ NOT_PAGED: Mapping[str, str] = {
 }
 WITHOUT_EXTERNAL_ID: Mapping[str, str] = {
     f"timesheet POST {A}/imports/{{kind}}": "a file's rows name their records; the file has import_id",
+    f"reporting PUT {A}/imports/{{import_id}}": "how far a file is; import_id is its sender's own",
     f"timesheet POST {A}/timesheets/submit-batch": COMMAND,
     f"timesheet POST {A}/timesheets/approve-batch": COMMAND,
     f"timesheet POST {A}/timesheets/{{timesheet_id}}/submit": COMMAND,

@@ -201,7 +201,7 @@ async def loaded_week(
     """Load a week until Wednesday: hours in, most approved, some rejected, held or silent; nothing cut off, paid or billed."""
     place = Place.of(instance)
     credentials: Credentials = place.credentials()
-    codes = _let_people_in(place.stack.paths)
+    codes = let_people_in(place.stack.paths)
     inputs, outputs = place.stack.paths.root / "in", place.stack.paths.root / "out"
     (outputs / "receipts").mkdir(parents=True, exist_ok=True)
     generate(inputs, timesheets=timesheets)
@@ -222,7 +222,7 @@ async def loaded_week(
         yield Week(place, client, agencies, quiet, approver, codes)
 
 
-def _let_people_in(paths: InstancePaths) -> dict[str, str]:
+def let_people_in(paths: InstancePaths) -> dict[str, str]:
     """Give each person an entry in the clients file and return their sign-in codes."""
     keys = ensure_keys(paths.keys, DEFAULT_CLIENTS, PEOPLE)
     return {person.subject: keys.sign_in_code(person.subject) for person in PEOPLE}

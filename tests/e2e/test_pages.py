@@ -27,7 +27,7 @@ COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-tex
 """What a scheme changes: the page's words and structure are the same in both."""
 PAGES = (
     "sign-in", "bureau", "week", "timesheets", "timesheet", "held-timesheet", "holds", "pay", "payslips", "payslip",
-    "invoices", "invoice", "work", "work-run", "margin", "clients", "my", "my-payslip", "tie-out", "what-if",
+    "invoices", "invoice", "imports", "import-run", "work", "work-run", "margin", "clients", "my", "my-payslip", "tie-out", "what-if",
     "what-if-answer", "system", "developers", "not-found", "approval",
 )  # fmt: skip
 
@@ -47,6 +47,10 @@ async def address_of(name: str, week: Week) -> str:
         return f"{own}/payslips/{(await agency.all('pay-calc', 'payslips', week_ending=agency.week))[0]['payslip_id']}"
     if name == "invoice":
         return f"{own}/invoices/{await _invoice(week, agency)}"
+    if name == "imports":
+        return f"{own}/imports"
+    if name == "import-run":
+        return f"{own}/progress/import/{(await agency.all('reporting', 'imports'))[0]['import_id']}"
     if name == "work":
         return f"{own}/progress"
     if name == "work-run":

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from paybill_importer.layouts import Kind, known_headers
+from paybill_importer.reading import Row, open_source
 from paybill_stack import StackError
 from paybill_stack.demo import generate as generator
 from paybill_stack.demo.generate import Plan, generate, read_plan, wanted_timesheets
-from paybill_stack.importer.layouts import Kind, known_headers
-from paybill_stack.importer.reading import Row, open_source
 
 SLUGS = ("industrial", "healthcare", "construction")
 

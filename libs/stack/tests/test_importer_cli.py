@@ -8,11 +8,11 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from paybill_importer.layouts import LAYOUTS, Kind, known_headers
 from paybill_stack import cli_import
 from paybill_stack.cli import app
 from paybill_stack.cli_common import agency_id_of
 from paybill_stack.client import ApiClient, Credentials
-from paybill_stack.importer.layouts import LAYOUTS, Kind, known_headers
 
 AGENCY = "0197a000-0000-7000-8000-0000000000aa"
 

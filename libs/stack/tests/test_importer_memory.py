@@ -17,9 +17,9 @@ import httpx
 import openpyxl
 import pytest
 
+from paybill_importer.layouts import Kind
+from paybill_importer.run import Options, import_file
 from paybill_stack.client import ApiClient, Credentials
-from paybill_stack.importer.layouts import Kind
-from paybill_stack.importer.run import Options, import_file
 
 AGENCY = UUID("0197a000-0000-7000-8000-0000000000aa")
 URLS = {name: f"http://{name}.test" for name in ("timesheet", "reporting")}

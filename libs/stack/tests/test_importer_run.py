@@ -11,13 +11,13 @@ from uuid import UUID
 import httpx
 import pytest
 
+from paybill_importer.layouts import Kind
+from paybill_importer.owners import imported_id, iso_date, yes_or_no
+from paybill_importer.rates import rows_of, rows_of_placement
+from paybill_importer.reading import BadCell, CannotReadFile
+from paybill_importer.receipts import Receipt, ReceiptsFile, inert
+from paybill_importer.run import Options, Outcome, import_file
 from paybill_stack.client import ApiClient, Credentials, Refused, ServiceAway
-from paybill_stack.importer.layouts import Kind
-from paybill_stack.importer.owners import imported_id, iso_date, yes_or_no
-from paybill_stack.importer.rates import rows_of, rows_of_placement
-from paybill_stack.importer.reading import BadCell, CannotReadFile
-from paybill_stack.importer.receipts import Receipt, ReceiptsFile, inert
-from paybill_stack.importer.run import Options, Outcome, import_file
 
 AGENCY = UUID("0197a000-0000-7000-8000-0000000000aa")
 URLS = {name: f"http://{name}.test" for name in ("timesheet", "pay-calc", "invoicing", "compliance", "reporting")}
@@ -28,6 +28,8 @@ class StandIn:
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, str, Any, str | None]] = []
+        self.tallies: list[dict[str, Any]] = []
+        """How far the import was, as it told the pages."""
         self.known: set[str] = set()
         self.answers: dict[str, Any] = {}
         self.refuse: Callable[[str, dict[str, Any]], httpx.Response | None] = lambda path, body: None
@@ -45,6 +47,9 @@ class StandIn:
         refused = self.refuse(tail, body)
         if refused is not None:
             return refused
+        if request.url.host == "reporting.test":
+            self.tallies.append(body)
+            return httpx.Response(200, json={})
         self.calls.append((request.method, tail, body, key))
         answer: Any = {"receipts": []}
         if tail.startswith("imports/"):

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import pytest
 from openpyxl import load_workbook
-from web import Site, csrf_of, drop_person, no_leak
+from web import Site, csrf_of, drop_person, no_leak, told_of_a_file
 from world import World
 
 from paybill_common.service import Runtime
@@ -74,6 +74,8 @@ EXPORTS: dict[str, Callable[[World], str]] = {
     "charge lines": lambda w: f"/agencies/{w.agency}/timesheets/{w.timesheet_id(0)}/lines",
     "made of, payslip": lambda w: f"/agencies/{w.agency}/payslips/{w.payslip_id(0)}/timesheets",
     "made of, document": lambda w: f"/agencies/{w.agency}/invoices/{w.id('document', 'NI-000001')}/timesheets",
+    "files": lambda w: f"/agencies/{w.agency}/imports/files",
+    "refused lines": lambda w: f"/agencies/{w.agency}/imports/{w.id('import', 1)}/refused",
     "agencies": lambda w: "/bureau",
     "replicas": lambda w: "/system/replicas",
     "dead letters": lambda w: "/system/dead-letters",
@@ -94,6 +96,7 @@ NO_EXPORT = {
     "bureau.html": "what waits in all agencies: each row leads to a list that has one",
     "clients.html": "a consultant's clients and who is late: each row leads to a list that has one",
     "developers.html": "about the API, not about records",
+    "imports.html": "the columns that a file may have: an empty file with them is beside each",
     "invoices.html": "what a run would change: sums before and after",
     "macros.html": "another service's answer, whatever its fields",
     "minimum_wage.html": "in whose name low pay is paid: of pay-calc, which lists them",
@@ -445,6 +448,7 @@ class TestExports:
         other: World = site.other  # type: ignore[attr-defined]
         path = EXPORTS[table](other)
         site.owners.replays["items"] = [REPLAY | {"agency_id": str(other.agency)}]
+        await told_of_a_file(site, other, other.id("import", 1))
         async with site.sign_in("bea") as browser:
             rows = list(csv.reader(io.StringIO((await browser.get(f"{path}.csv")).content.decode("utf-8-sig"))))
             sheet = load_workbook(io.BytesIO((await browser.get(f"{path}.xlsx")).content)).worksheets[0]

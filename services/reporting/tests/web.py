@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 from fastapi import FastAPI
@@ -17,6 +18,7 @@ from world import World
 
 from paybill_common.service import Runtime, build_app
 from reporting.api.forward import Forward
+from reporting.store import imports
 
 
 def sha(text: str) -> str:
@@ -81,6 +83,22 @@ def csrf_of(html: str) -> str:
     found = re.search(r'name="csrf" value="([^"]+)"', html)
     assert found, "the page has no form"
     return found.group(1)
+
+
+async def told_of_a_file(site: Site, world: World, import_id: UUID, **tally: Any) -> None:
+    """Another program has told how far a file of this agency is: done, one line refused."""
+    app, known = (
+        site.app.state,
+        {"kind": "hours", "file_name": "hours.csv", "rows_total": 3, "state": "done", "error": None},
+    )
+    counts = {"accepted": 2, "duplicate": 0, "refused": 1}
+    refusal = imports.Refusal(4, "Date", "31/02/2026", "there is no such day", "check the day and the month")
+    async with app.api_database.transaction(now=app.clock.now(), agencies=[world.agency]) as tx:
+        mine = {"agency_id": world.agency, "import_id": import_id}
+        await imports.tell(
+            tx, **mine, tally=imports.Tally(**(known | counts | tally)), subject="paybill-cli", name="paybill-cli"
+        )
+        await imports.refuse(tx, **mine, refusals=[refusal])
 
 
 @contextmanager

@@ -53,6 +53,8 @@ class ServiceSpec:
     """Adds what is special to one service (static files, sessions) to its app."""
     background: Sequence[Callable[[Runtime, asyncio.Event], Any]] = ()
     """Coroutines that run beside the consumer until stopped."""
+    uploads: str = ""
+    """A regular expression of the paths to which people post files; they may be larger than other bodies."""
 
 
 @dataclass
@@ -291,7 +293,12 @@ def build_app(runtime: Runtime, *, worker: Worker | None = None, api: bool = Tru
     )
 
     problems.install(app)
-    app.add_middleware(BodyLimit, bytes_max=settings.body_bytes_max)
+    app.add_middleware(
+        BodyLimit,
+        bytes_max=settings.body_bytes_max,
+        uploads=spec.uploads,
+        upload_bytes_max=settings.upload_bytes_max,
+    )
     _health(app, runtime, worker)
     if api:
         # Routes as they are: each names its prefix and its errors itself. Including a router would build every route's models anew.

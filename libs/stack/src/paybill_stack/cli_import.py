@@ -11,11 +11,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from paybill_importer.layouts import Kind, columns_help
+from paybill_importer.reading import CannotReadFile
+from paybill_importer.run import BATCH_ROWS_MAX, IN_FLIGHT, Options, Outcome, import_file
 from paybill_stack import StackError
 from paybill_stack.cli_common import DEFAULT_INSTANCE_NAME, Agency, Instance, agency_id_of, connect, run
-from paybill_stack.importer.layouts import Kind, columns_help
-from paybill_stack.importer.reading import CannotReadFile
-from paybill_stack.importer.run import BATCH_ROWS_MAX, IN_FLIGHT, Options, Outcome, import_file
 
 CANNOT_READ = 2
 messages = Console(stderr=True)
@@ -91,4 +91,6 @@ def _tell(file: Path, outcome: Outcome) -> None:
     messages.print(f"{file.name}: {', '.join(words)}", highlight=False, soft_wrap=True)
     if outcome.ignored_columns:
         messages.print(f"columns passed over: {', '.join(outcome.ignored_columns)}", highlight=False, soft_wrap=True)
+    if outcome.untold:
+        messages.print(f"not on the page of imports: {outcome.untold}", highlight=False, soft_wrap=True)
     messages.print(f"receipts: {outcome.receipts}", highlight=False, soft_wrap=True)

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 import httpx
 
+from paybill_importer import client as importer
 from paybill_stack import StackError
 from paybill_stack.paths import DEFAULT_INSTANCE
 from paybill_stack.stack import Stack
@@ -32,7 +33,7 @@ class ServiceAway(StackError):
     """A service did not answer, after several tries."""
 
 
-class Refused(StackError):
+class Refused(StackError, importer.Refused):
     """A service answered with a problem. `code` is stable; `errors` are (pointer, detail, code) of single fields."""
 
     def __init__(self, service: str, request: str, status: int, problem: Mapping[str, Any]) -> None:

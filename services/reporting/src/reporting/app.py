@@ -8,8 +8,9 @@ from starlette.types import Receive, Scope, Send
 
 from paybill_common.migrations import migrations_folder
 from paybill_common.service import Runtime, ServiceSpec
-from reporting.api import charge_lines, oauth, weeks
+from reporting.api import charge_lines, imports, oauth, weeks
 from reporting.api.forward import Forward
+from reporting.api.importing import keep_importing
 from reporting.api.web import (
     commands,
     detail_exports,
@@ -23,6 +24,7 @@ from reporting.api.web import (
     work,
     worker,
 )
+from reporting.api.web import imports as files
 from reporting.api.web.context import HERE
 from reporting.api.web.jobs import Jobs
 from reporting.store.tables import metadata
@@ -32,6 +34,7 @@ from reporting.usecases.worker_links import WorkerLinks
 
 ROUTERS = (
     weeks.router,
+    imports.router,
     charge_lines.router,
     oauth.router,
     edge.router,
@@ -43,6 +46,7 @@ ROUTERS = (
     commands.router,
     live.router,
     views.router,
+    files.router,
     work.router,
     worker.router,
 )
@@ -86,4 +90,6 @@ SPEC = ServiceSpec(
     subscription=lambda _: SUBSCRIPTION,
     routers=ROUTERS,
     extend=extend,
+    background=(keep_importing,),
+    uploads=files.UPLOADS,
 )

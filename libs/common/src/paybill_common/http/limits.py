@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -14,19 +16,25 @@ class _TooLarge(HTTPException):
 
 
 class BodyLimit:
-    """Refuses a body larger than `bytes_max` with 413 before it is held in memory."""
+    """Refuses a body larger than `bytes_max` with 413 before it is held in memory; on paths that take files, `uploads`, the
+    limit is `upload_bytes_max`."""
 
-    def __init__(self, app: ASGIApp, *, bytes_max: int) -> None:
+    def __init__(self, app: ASGIApp, *, bytes_max: int, uploads: str = "", upload_bytes_max: int = 0) -> None:
         self._app = app
         self._bytes_max = bytes_max
+        self._uploads = re.compile(uploads) if uploads else None
+        self._upload_bytes_max = upload_bytes_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        bytes_max = self._bytes_max
+        if self._uploads is not None and scope["method"] == "POST" and self._uploads.match(scope["path"]):
+            bytes_max = self._upload_bytes_max
         announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if announced.isdigit() and int(announced) > self._bytes_max:
-            await self._refuse(scope, receive, send)
+        if announced.isdigit() and int(announced) > bytes_max:
+            await self._refuse(scope, receive, send, bytes_max)
             return
         seen = 0
         started = False
@@ -35,8 +43,8 @@ class BodyLimit:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self._bytes_max:
-                raise _TooLarge(413, _detail(self._bytes_max))
+            if seen > bytes_max:
+                raise _TooLarge(413, _detail(bytes_max))
             return message
 
         async def watched(message: Message) -> None:
@@ -48,13 +56,13 @@ class BodyLimit:
             await self._app(scope, limited, watched)
         except _TooLarge:
             if not started:
-                await self._refuse(scope, receive, send)
+                await self._refuse(scope, receive, send, bytes_max)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send, bytes_max: int) -> None:
         problem = Problem(
             413,
             "body_too_large",
-            _detail(self._bytes_max),
+            _detail(bytes_max),
             hint=problems.TOO_LARGE_HINT,
         )
         await problem_response(problem)(scope, receive, send)

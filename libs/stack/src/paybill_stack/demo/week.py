@@ -16,14 +16,14 @@ from uuid import UUID
 import httpx
 
 from paybill_common.ids import derived_id
+from paybill_importer.layouts import Kind
+from paybill_importer.owners import RIGHT_TO_WORK, imported_id
+from paybill_importer.run import Options, Outcome, import_file
 from paybill_stack import StackError
 from paybill_stack.cli_runs import close_pay_run
 from paybill_stack.client import ApiClient
 from paybill_stack.demo.cast import AMEND_REASONS, REJECT_REASONS
 from paybill_stack.demo.stages import Stage
-from paybill_stack.importer.layouts import Kind
-from paybill_stack.importer.owners import RIGHT_TO_WORK, imported_id
-from paybill_stack.importer.run import Options, Outcome, import_file
 
 _BATCH = 250
 _AT_ONCE = 6

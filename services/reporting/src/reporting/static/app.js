@@ -63,7 +63,7 @@
       return;
     }
     if ($("dialog[open]")) return;
-    const go = { w: "week", t: "timesheets", h: "holds", p: "pay", i: "invoices", m: "margin", c: "clients", b: "bureau", s: "system", u: "work" };
+    const go = { w: "week", t: "timesheets", h: "holds", p: "pay", i: "invoices", m: "margin", c: "clients", b: "bureau", s: "system", u: "work", f: "imports" };
     if (e.key === "/") { const s = $("input[type=search]"); if (s) { e.preventDefault(); s.focus(); s.select(); } }
     else if (e.key === "j") { e.preventDefault(); mark(at + 1); }
     else if (e.key === "k") { e.preventDefault(); mark(at < 0 ? 0 : at - 1); }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import (
     ARRAY,
@@ -18,8 +19,10 @@ from sqlalchemy import (
     Computed,
     Date,
     DateTime,
+    ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     Numeric,
     Table,
     Text,
@@ -511,6 +514,64 @@ long_work = Table(
 )
 """Commands that outlast a request: who asked for what, and what was heard of it. How far it is, its owner knows."""
 
+file_import = Table(
+    "file_import",
+    metadata,
+    Column("agency_id", Uuid, primary_key=True),
+    Column("import_id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("file_name", Text, nullable=False),
+    Column("rows_total", Integer),
+    Column("accepted", Integer, nullable=False, server_default=text("0")),
+    Column("duplicate", Integer, nullable=False, server_default=text("0")),
+    Column("refused", Integer, nullable=False, server_default=text("0")),
+    Column("state", Text, nullable=False),
+    Column("here", Boolean, nullable=False),
+    Column("error", Text),
+    Column("hint", Text),
+    Column("subject", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("asked_at", DateTime(timezone=True), nullable=False),
+    Column("began_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    Column("moved_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("encoding", Text),
+    Column("batch_rows", Integer),
+    Column("batches_done", Integer, nullable=False, server_default=text("0")),
+    Column("leased_until", DateTime(timezone=True)),
+    CheckConstraint("state IN ('waiting', 'running', 'stopped', 'done', 'failed')", name="known_state"),
+    CheckConstraint("(ended_at IS NULL) = (state IN ('waiting', 'running'))", name="over"),
+    Index("ix_file_import_began", "agency_id", "began_at"),
+    Index("ix_file_import_to_send", "began_at", postgresql_where=text("here AND ended_at IS NULL")),
+)
+"""Files that are imported. `here`: sent from a page, by this service; the others are told by the program that sends them."""
+
+
+def _of_import(name: str, key: str, *columns: Column[Any]) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("agency_id", Uuid, primary_key=True),
+        Column("import_id", Uuid, primary_key=True),
+        Column(key, Integer, primary_key=True, autoincrement=False),
+        *columns,
+        ForeignKeyConstraint(
+            ["agency_id", "import_id"], ["file_import.agency_id", "file_import.import_id"], ondelete="CASCADE"
+        ),
+    )
+
+
+import_refusal = _of_import(
+    "import_refusal", "row", *(Column(name, Text, nullable=False) for name in ("column", "value", "reason", "hint"))
+)
+"""Refused lines that the pages show, without values that only payroll or compliance may read."""
+
+import_content = _of_import("import_content", "part", Column("content", LargeBinary, nullable=False))
+"""A file that was sent from a page, in parts, until its import is over."""
+
+import_receipts = _of_import("import_receipts", "batch", Column("lines", Text, nullable=False))
+"""The receipts of a file that was sent from a page: lines of CSV, a batch each."""
+
 TENANT_TABLES = (
     "agency",
     "party",
@@ -534,5 +595,9 @@ TENANT_TABLES = (
     "label",
     "saved_view",
     "long_work",
+    "import_refusal",
+    "import_content",
+    "import_receipts",
+    "file_import",
 )
 EDGE_TABLES = ("web_session", "web_sign_in")

@@ -20,11 +20,12 @@ from reporting.api.web.route import PageRoute
 from reporting.api.weeks import sunday, words_line
 from reporting.domain import words
 from reporting.domain.cells import Cell
-from reporting.store import lists
+from reporting.store import imports, lists
 from reporting.store import week as store
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 LETTERS_MAX = 500
+FILES_MAX = 5_000
 
 
 def _get(name: str) -> Callable[[Any], Cell]:
@@ -141,6 +142,25 @@ REPLAYS: tuple[Column, ...] = (
     ("Differ", _get("differing")),
     ("Not provable", _get("not_available")),
 )
+FILES: tuple[Column, ...] = (
+    ("Kind", _get("kind")),
+    ("File", _get("file_name")),
+    ("State", _get("state")),
+    ("Lines", _get("rows_total")),
+    ("Accepted", _get("accepted")),
+    ("Known already", _get("duplicate")),
+    ("Refused", _get("refused")),
+    ("Begun", _get("asked_at")),
+    ("By", _get("name")),
+    ("Error", _get("error")),
+)
+REFUSED_LINES: tuple[Column, ...] = (
+    ("Line", _get("row")),
+    ("Column", _get("column")),
+    ("Value", _get("value")),
+    ("Why", _get("reason")),
+    ("What to do", _get("hint")),
+)
 Reader = Callable[[Tx], Awaitable[Sequence[Any]]]
 
 
@@ -228,6 +248,28 @@ def differing(found: Any) -> list[dict[str, Any]]:
         for one in found.documents
     ]
     return lines + documents
+
+
+@router.get("/agencies/{agency_id}/imports/files.{kind}")
+async def export_files(request: Request, agency_id: UUID, kind: Format) -> Response:
+    """The files of the last month."""
+
+    async def read(tx: Tx) -> Sequence[Any]:
+        return await imports.latest(tx, agency_id=agency_id, most=FILES_MAX)
+
+    return await _of_agency(request, agency_id, "imported-files", kind, FILES, read)
+
+
+@router.get("/agencies/{agency_id}/imports/{import_id}/refused.{kind}")
+async def export_refused(request: Request, agency_id: UUID, import_id: UUID, kind: Format) -> Response:
+    """The refused lines of one file, as far as they are shown."""
+
+    async def read(tx: Tx) -> Sequence[Any]:
+        if await imports.find(tx, agency_id=agency_id, import_id=import_id) is None:
+            raise not_found("import", import_id)
+        return await imports.refusals(tx, agency_id=agency_id, import_id=import_id, most=imports.REFUSALS_MAX)
+
+    return await _of_agency(request, agency_id, f"refused-{import_id}", kind, REFUSED_LINES, read)
 
 
 @router.get("/system/replicas.{kind}")

@@ -17,6 +17,7 @@ from fastapi import APIRouter, Query, Request, Response
 from paybill_common.db import Tx
 from reporting.api.forward import Away, Refused
 from reporting.api.web.context import Visitor, newest_week, page, reading, visitor
+from reporting.api.web.imports import rows_of
 from reporting.api.web.overview import Act, WeekPath
 from reporting.api.web.records import ask, left_out_of
 from reporting.api.web.route import PageRoute
@@ -25,8 +26,10 @@ from reporting.domain import show, words
 from reporting.domain import work as rules
 from reporting.domain.tidy import Fact
 from reporting.domain.work import PAY_RUN, Asked, Kind, Run
+from reporting.store import imports as import_store
 from reporting.store import week as week_store
 from reporting.store import work as store
+from reporting.store.imports import FileImport
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 LISTED = 12
@@ -76,9 +79,11 @@ async def work_page(request: Request, agency_id: UUID) -> Response:
     async with reading(request, agency_id) as tx:
         week = await newest_week(tx, request, agency_id)
         asked = await store.latest(tx, agency_id=agency_id, most=ASKED_LISTED)
+        files = await import_store.latest(tx, agency_id=agency_id, most=LISTED)
         at = await store.real_now(tx)
     told = {kind: await _told(request, who, agency_id, kind, {"limit": str(LISTED)}) for kind in rules.KINDS.values()}
     rows = _rows(agency_id, told, asked, at, names=lambda subject: name_of(request, subject))
+    rows = sorted([*rows, *_file_rows(agency_id, files, at)], key=lambda row: row.order, reverse=True)
     return await page(
         request,
         who,
@@ -293,6 +298,26 @@ def _rows(agency_id: UUID, told: Mapping[Kind, Told], asked: Sequence[Asked], at
             continue
         rows.append(_asked_row(agency_id, one, at, answered=one.kind is not None and found.answered))
     return sorted(rows, key=lambda row: row.order, reverse=True)
+
+
+def _file_rows(agency_id: UUID, files: Sequence[FileImport], at: datetime) -> list[Row]:
+    """Files that are imported, as lines of the list."""
+    return [
+        Row(
+            key=row.key,
+            href=row.href,
+            what=row.what,
+            state=row.state,
+            percent=row.percent,
+            progress=row.progress,
+            began_at=row.file.asked_at,
+            by=row.file.name,
+            outcome=row.outcome,
+            moving=not row.file.over,
+            order=(not row.file.over, row.file.asked_at),
+        )
+        for row in rows_of(agency_id, files, at)
+    ]
 
 
 def _asked_row(agency_id: UUID, one: Asked, at: datetime, *, answered: bool) -> Row:

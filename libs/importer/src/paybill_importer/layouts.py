@@ -219,6 +219,38 @@ def columns_of(kind: Kind, owner: Owner) -> frozenset[str]:
     return frozenset(column.name for column in LAYOUTS[kind] if column.owner is owner)
 
 
+SCOPES: Mapping[Owner, str] = {
+    Owner.TIMESHEET: "write",
+    Owner.RATE_CARD: "write",
+    Owner.PAY_PROFILE: "pay:write",
+    Owner.PAYEE_BANK: "pay:write",
+    Owner.TERMS: "write",
+    Owner.SUPPLIER: "write",
+    Owner.DOCUMENT: "compliance:write",
+    Owner.UMBRELLA: "compliance:write",
+}
+"""The right that the owner's door asks for."""
+
+
+def needs(kind: Kind, headers: Mapping[str, str]) -> dict[str, list[str]]:
+    """Each right that a file with these columns (our name to its header) needs, and the headers that need it."""
+    found: dict[str, list[str]] = {}
+    for column in LAYOUTS[kind]:
+        if column.name in headers:
+            named = found.setdefault(SCOPES[column.owner], [])
+            if headers[column.name] not in named:
+                named.append(headers[column.name])
+    return found
+
+
+_PRIVATE = frozenset({Owner.PAY_PROFILE, Owner.PAYEE_BANK, Owner.DOCUMENT})
+
+
+def private_columns(kind: Kind) -> frozenset[str]:
+    """The columns whose values only payroll or compliance may read."""
+    return frozenset(column.name for column in LAYOUTS[kind] if column.owner in _PRIVATE)
+
+
 def columns_help(kind: Kind) -> str:
     """The columns of a file, one a line: name, whether it must be there, whose it is, other names."""
     lines = []

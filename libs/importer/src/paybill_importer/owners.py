@@ -14,11 +14,11 @@ from typing import Any
 from uuid import UUID
 
 from paybill_common.ids import derived_id
-from paybill_stack.client import ApiClient, Refused
-from paybill_stack.importer import rates
-from paybill_stack.importer.layouts import LAYOUTS, Kind, Owner, columns_of
-from paybill_stack.importer.reading import BadCell, Fault, Row
-from paybill_stack.importer.receipts import Receipt
+from paybill_importer import rates
+from paybill_importer.client import Refused, Services
+from paybill_importer.layouts import LAYOUTS, Kind, Owner, columns_of
+from paybill_importer.reading import BadCell, Fault, Row
+from paybill_importer.receipts import Receipt
 
 RIGHT_TO_WORK = "right_to_work"
 NOT_FOUND, UNPROCESSABLE = 404, 422
@@ -43,7 +43,7 @@ _BASES = {"week_1": "week1", "w1": "week1", "m1": "week1", "x": "week1", "non_cu
 class Destination:
     """Who sends and where to: the client, the agency, and what makes an Idempotency-Key of a step's name."""
 
-    client: ApiClient
+    client: Services
     agency_id: UUID
     import_id: UUID
     key: Callable[[str], str]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from paybill_stack.importer.reading import BadCell, Fault
+from paybill_importer.reading import BadCell, Fault
 
 STANDARD = "standard"
 _DAYS = (("saturday_multiplier", "saturday"), ("sunday_multiplier", "sunday"))

@@ -14,8 +14,6 @@ import openpyxl
 import yaml
 from openpyxl.utils.exceptions import InvalidFileException
 
-from paybill_stack import StackError
-
 LINE_BYTES_MAX = 100_000
 CELL_CHARS_MAX = 500
 COLUMNS_MAX = 200
@@ -26,7 +24,7 @@ _WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _TOO_LONG = "\x1eline too long\n"
 
 
-class CannotReadFile(StackError):
+class CannotReadFile(Exception):
     """The file as a whole cannot be used; the message says where and what to do. Lines read before it were sent."""
 
 
@@ -200,7 +198,7 @@ def _lines(raw: BinaryIO, path: Path, encoding: str) -> Iterator[str]:
         except UnicodeDecodeError as error:
             raise CannotReadFile(
                 f"{path} line {number}: byte {line[error.start]:#04x} is not {encoding}; "
-                "save the file as `CSV UTF-8`, or name its encoding with --encoding (Excel's plain CSV is cp1252)"
+                "save the file as `CSV UTF-8`, or name its encoding (Excel's plain CSV is cp1252)"
             ) from error
         except LookupError as error:
             raise CannotReadFile(f"there is no encoding {encoding!r}; usual ones are utf-8 and cp1252") from error
@@ -248,22 +246,23 @@ def _delimiter(header: str) -> str:
 
 
 def _xlsx_cells(path: Path) -> Iterator[tuple[int, list[str] | Fault]]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > _XLSX_UNPACKED_BYTES_MAX:
-                raise CannotReadFile(f"{path} unpacks to over {_XLSX_UNPACKED_BYTES_MAX:,} bytes; send it as CSV")
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, OSError) as error:
-        raise CannotReadFile(f"{path} is not a readable XLSX workbook: {error}") from error
-    try:
-        if not book.worksheets:
-            raise CannotReadFile(f"{path} has no worksheet")
-        sheet = book.worksheets[0]
-        sheet.reset_dimensions()
-        for number, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
-            yield number, [_text_of(cell) for cell in cells]
-    finally:
-        book.close()
+    with path.open("rb") as raw:  # openpyxl takes a path only if it ends in .xlsx
+        try:
+            with zipfile.ZipFile(raw) as archive:
+                if sum(entry.file_size for entry in archive.infolist()) > _XLSX_UNPACKED_BYTES_MAX:
+                    raise CannotReadFile(f"{path} unpacks to over {_XLSX_UNPACKED_BYTES_MAX:,} bytes; send it as CSV")
+            book = openpyxl.load_workbook(raw, read_only=True, data_only=True)
+        except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, OSError) as error:
+            raise CannotReadFile(f"{path} is not a readable XLSX workbook: {error}") from error
+        try:
+            if not book.worksheets:
+                raise CannotReadFile(f"{path} has no worksheet")
+            sheet = book.worksheets[0]
+            sheet.reset_dimensions()
+            for number, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
+                yield number, [_text_of(cell) for cell in cells]
+        finally:
+            book.close()
 
 
 def _text_of(cell: object) -> str:

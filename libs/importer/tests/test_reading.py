@@ -6,8 +6,8 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from paybill_stack.importer.layouts import Kind, known_headers
-from paybill_stack.importer.reading import (
+from paybill_importer.layouts import Kind, known_headers
+from paybill_importer.reading import (
     LINE_BYTES_MAX,
     CannotReadFile,
     Row,

@@ -25,6 +25,8 @@ class Receipt:
     value: str = ""
     reason: str = ""
     hint: str = ""
+    private: bool = False
+    """The value is of a column that only payroll or compliance may read."""
 
 
 def inert(cell: str) -> str:
@@ -32,6 +34,12 @@ def inert(cell: str) -> str:
     flat = " ".join(cell.split())
     risky = cell.lstrip(" ").startswith(_LIVE) and not _NUMBER.fullmatch(flat)
     return f"'{flat}" if risky else flat
+
+
+def cells_of(receipt: Receipt) -> list[str]:
+    """A receipt's line under `HEADER`."""
+    cells = (receipt.column, receipt.value, receipt.reason, receipt.hint)
+    return [str(receipt.row), receipt.status, *map(inert, cells)]
 
 
 class ReceiptsFile:
@@ -61,7 +69,6 @@ class ReceiptsFile:
         """Append, flush, and return the file's length in bytes."""
         for receipt in receipts:
             self.counts[receipt.status] += 1
-            cells = (receipt.column, receipt.value, receipt.reason, receipt.hint)
-            self._writer.writerow([receipt.row, receipt.status, *map(inert, cells)])
+            self._writer.writerow(cells_of(receipt))
         self._file.flush()
         return self._file.tell()

@@ -1,0 +1,298 @@
+"""Files from a person's disk: checked on the spot, sent on in the background, each with a page that says how far it is."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from starlette.datastructures import UploadFile
+
+from paybill_common.http.problems import Problem, not_found
+from paybill_common.ids import derived_id
+from paybill_importer.layouts import LAYOUTS, Kind
+from paybill_importer.receipts import HEADER
+from reporting.api.importing import waits
+from reporting.api.web.commands import texts
+from reporting.api.web.context import (
+    Visitor,
+    check_csrf,
+    database,
+    newest_week,
+    page,
+    reading,
+    redirect,
+    visitor,
+)
+from reporting.api.web.overview import Act
+from reporting.api.web.route import PageRoute
+from reporting.domain import file_import as rules
+from reporting.domain import show
+from reporting.domain import work as work_rules
+from reporting.domain.tidy import Fact
+from reporting.domain.words import State
+from reporting.store import imports as store
+from reporting.store import work as work_store
+from reporting.store.imports import FileImport, NewFile
+from reporting.usecases import importing
+from reporting.usecases.importing import ENCODINGS, Unreadable
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+LISTED = 20
+SHOWN = 100
+"""Refused lines on the page; the rest are in the receipts."""
+STEP = 10
+RIGHT = "write"
+UPLOADS = r"^/agencies/[0-9a-fA-F-]{36}/imports$"
+"""Where files come in that are larger than other requests may be."""
+
+
+@router.get("/agencies/{agency_id}/imports")
+async def imports_page(request: Request, agency_id: UUID, kind: Annotated[Kind, Query()] = Kind.HOURS) -> Response:
+    """Send a file, and see those of the last month."""
+    who = await visitor(request)
+    who.agency(agency_id)
+    return await _form(request, who, agency_id, kind=kind)
+
+
+@router.post("/agencies/{agency_id}/imports")
+async def send_file(request: Request, agency_id: UUID) -> Response:
+    """Take a file: an unreadable one is refused on the spot, any other is sent on and followed on its page."""
+    who = await visitor(request)
+    who.agency(agency_id)
+    async with request.form(max_files=1, max_fields=10) as raw:
+        form = texts(raw)
+        check_csrf(who, form.get("csrf"))
+        if not who.may(RIGHT):
+            raise Problem(403, "right_missing", "Importing files needs the right write, which your account lacks.")
+        kind, encoding = _kind(form), form.get("encoding", "utf-8")
+        file = raw.get("file")
+        if not isinstance(file, UploadFile) or not file.filename:
+            return await _form(request, who, agency_id, kind=kind, wrong="Choose a file first.")
+        if encoding not in ENCODINGS:
+            raise Problem(422, "invalid_request", "The form names no encoding that is known.", hint="Reload the page.")
+        name = _name(file.filename)
+        with tempfile.TemporaryDirectory(prefix="paybill-upload-") as folder:
+            path = Path(folder) / "file"
+            await asyncio.to_thread(_write, file, path)
+            try:
+                checked = await importing.check(kind, path, name=name, encoding=encoding)
+            except Unreadable as error:
+                return await _form(request, who, agency_id, kind=kind, wrong=str(error), encoding=encoding)
+            lacking = {right: columns for right, columns in checked.needs.items() if not who.may(right)}
+            if lacking:
+                return await _form(request, who, agency_id, kind=kind, wrong=rules.lacking(lacking), encoding=encoding)
+            new = NewFile(
+                agency_id=agency_id,
+                import_id=derived_id("ui-import", agency_id, who.principal.subject, form.get("key")),
+                kind=kind.value,
+                file_name=name,
+                rows_total=checked.rows_total,
+                encoding=encoding,
+                batch_rows=importing.BATCH_ROWS,
+                subject=who.principal.subject,
+                name=who.principal.name,
+            )
+            await importing.take(database(request), request.app.state.clock, new, path)
+    waits(request.app.state.runtime.state).set()
+    return redirect(_page_of(agency_id, new.import_id))
+
+
+@router.get("/agencies/{agency_id}/imports/columns/{kind}.csv")
+async def columns_file(request: Request, agency_id: UUID, kind: Kind) -> Response:
+    """An empty file of this kind: its header line alone."""
+    who = await visitor(request)
+    who.agency(agency_id)
+    sink = io.StringIO()
+    csv.writer(sink).writerow([column.name for column in LAYOUTS[kind]])
+    return _csv_file(f"{kind.value}.csv", sink.getvalue())
+
+
+@router.get("/agencies/{agency_id}/imports/{import_id}/receipts.csv")
+async def receipts_file(request: Request, agency_id: UUID, import_id: UUID) -> Response:
+    """A receipt for every line of a file that was sent from a page; of another program's, the refused lines that are known."""
+    who = await visitor(request)
+    who.agency(agency_id)
+    async with reading(request, agency_id) as tx:
+        found = await _found(tx, agency_id, import_id)
+        parts = await store.receipts(tx, agency_id=agency_id, import_id=import_id)
+    sink = io.StringIO()
+    csv.writer(sink).writerow(HEADER)
+    stem = Path(found.file_name).stem[:80]
+    safe = "".join(ch if ch.isascii() and (ch.isalnum() or ch in "-_") else "-" for ch in stem) or "file"
+    return StreamingResponse(
+        iter([sink.getvalue(), *parts]),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{safe}-receipts.csv"', "Cache-Control": "no-store"},
+    )
+
+
+@router.get("/agencies/{agency_id}/progress/import/{import_id}")
+async def import_page(
+    request: Request, agency_id: UUID, import_id: UUID, said: Annotated[int, Query(ge=-1, le=101)] = -1
+) -> Response:
+    """How far one file is, how fast, how long it still takes, and what was refused so far."""
+    who = await visitor(request)
+    who.agency(agency_id)
+    async with reading(request, agency_id) as tx:
+        file = await _found(tx, agency_id, import_id)
+        refused = await store.refusals(tx, agency_id=agency_id, import_id=import_id, most=SHOWN)
+        at = await work_store.real_now(tx)
+        week = await newest_week(tx, request, agency_id)
+    state = rules.state_of(file, now=at)
+    step = 101 if file.over else _percent(file) // STEP * STEP
+    return await page(
+        request,
+        who,
+        "import_run.html",
+        agency_id=agency_id,
+        week_ending=week,
+        file=file,
+        kind=rules.WORDS[file.kind],
+        state=state,
+        word=rules.STATES[state],
+        percent=_percent(file),
+        facts=_facts(file, state, at),
+        still=at - file.moved_at,
+        refused=refused,
+        moving=not file.over,
+        step=step,
+        news=said != step,
+        next_acts=_next(file, agency_id, week) if state == "done" else [],
+        own_work=True,
+    )
+
+
+async def _form(
+    request: Request, who: Visitor, agency_id: UUID, *, kind: Kind, wrong: str = "", encoding: str = "utf-8"
+) -> Response:
+    async with reading(request, agency_id) as tx:
+        week = await newest_week(tx, request, agency_id)
+        files = await store.latest(tx, agency_id=agency_id, most=LISTED)
+        at = await work_store.real_now(tx)
+    return await page(
+        request,
+        who,
+        "imports.html",
+        agency_id=agency_id,
+        week_ending=week,
+        status=422 if wrong else 200,
+        kinds=[(one, rules.WORDS[one]) for one in rules.ORDER],
+        layouts=LAYOUTS,
+        kind=kind,
+        encoding=encoding,
+        encodings=ENCODINGS,
+        wrong=wrong,
+        may=who.may(RIGHT),
+        rows=rows_of(agency_id, files, at),
+        upload_mb=request.app.state.settings.upload_bytes_max // 1_000_000,
+    )
+
+
+@dataclass(frozen=True)
+class FileRow:
+    """One file of a list."""
+
+    key: str
+    href: str
+    file: FileImport
+    what: str
+    state: State
+    percent: int | None
+    progress: str
+    outcome: str
+
+
+def rows_of(agency_id: UUID, files: Sequence[FileImport], at: datetime) -> list[FileRow]:
+    """Files as lists show them."""
+    found = []
+    for file in files:
+        state = rules.state_of(file, now=at)
+        total = file.rows_total
+        lines = (
+            show.count(file.rows_done)
+            if total in (None, file.rows_done)
+            else f"{show.count(file.rows_done)} of {show.count(total)}"
+        )
+        found.append(
+            FileRow(
+                key=f"import-{file.import_id}",
+                href=_page_of(agency_id, file.import_id),
+                file=file,
+                what=f"{rules.WORDS[file.kind].name}: {file.file_name}",
+                state=rules.STATES[state],
+                percent=_percent(file) if not file.over and total else None,
+                progress=f"{lines} lines",
+                outcome=rules.outcome(file),
+            )
+        )
+    return found
+
+
+def _facts(file: FileImport, state: str, at: datetime) -> list[Fact]:
+    run = rules.run_of(file)
+    facts = [Fact("Accepted", show.count(file.accepted)), Fact("Known already", show.count(file.duplicate))]
+    facts.append(Fact("Refused", show.count(file.refused)))
+    pace = Fact("Rate", work_rules.rate(run, "lines"))
+    if file.over:
+        return [*facts, Fact("Took", work_rules.lasts(work_rules.took(run))), pace]
+    left = None if state == "still" or not file.rows_total else work_rules.left(run, now=at)
+    return [*facts, pace, Fact("Time left", work_rules.lasts(left, about=True))]
+
+
+def _next(file: FileImport, agency_id: UUID, week: Any) -> list[Act]:
+    """What comes after it; the first is the primary one."""
+    base = f"/agencies/{agency_id}"
+    again = Act("another", f"{base}/imports?kind={file.kind}", "Import another file")
+    if file.kind == Kind.HOURS.value:
+        return [Act("timesheets", f"{base}/weeks/{week}/timesheets", "See the timesheets"), again]
+    return [again, Act("week", f"{base}/weeks/{week}", "The week")]
+
+
+def _percent(file: FileImport) -> int:
+    return work_rules.percent(file.rows_done, file.rows_total) if file.rows_total else (100 if file.over else 0)
+
+
+def _page_of(agency_id: UUID, import_id: UUID) -> str:
+    return f"/agencies/{agency_id}/progress/import/{import_id}"
+
+
+async def _found(tx: Any, agency_id: UUID, import_id: UUID) -> FileImport:
+    found = await store.find(tx, agency_id=agency_id, import_id=import_id)
+    if found is None:
+        raise not_found("import", import_id)
+    return found
+
+
+def _kind(form: Mapping[str, str]) -> Kind:
+    try:
+        return Kind(form.get("kind", ""))
+    except ValueError as error:
+        raise Problem(422, "invalid_request", "The form names no kind of file.", hint="Reload the page.") from error
+
+
+def _name(given: str) -> str:
+    """The file's own name, without folders and without characters that cannot be shown."""
+    name = given.replace("\\", "/").rpartition("/")[2]
+    return "".join(ch for ch in name if ch.isprintable())[-200:] or "file"
+
+
+def _write(file: UploadFile, path: Path) -> None:
+    file.file.seek(0)
+    with path.open("wb") as sink:
+        shutil.copyfileobj(file.file, sink)
+
+
+def _csv_file(name: str, text: str) -> Response:
+    disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(text, media_type="text/csv; charset=utf-8", headers=disposition)

@@ -1,0 +1,258 @@
+"""Files that people send from a page: checked on the spot, kept, and sent on line by line whether or not anybody watches.
+
+The file lies in the database until its import is over, and each batch's receipts are written with the count of batches, so
+a restart, another process or a service that is away for an hour neither loses a line nor sends one twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import csv
+import io
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from uuid import UUID
+
+import structlog
+
+from paybill_common.clock import Clock
+from paybill_common.db import Database, is_transient
+from paybill_importer.client import Away, Refused, Services
+from paybill_importer.layouts import Kind, needs
+from paybill_importer.reading import CannotReadFile
+from paybill_importer.receipts import Receipt, cells_of
+from paybill_importer.run import open_file, send_rows
+from paybill_importer.telling import shown
+from reporting.store import imports as store
+from reporting.store.imports import FileImport, NewFile, Refusal
+
+log = structlog.get_logger()
+BATCH_ROWS = 500
+BACKOFF_FIRST_S = 2
+BACKOFF_MAX_S = 30
+RENEW_S = store.LEASE_S // 4
+RUNBOOK = "docs/runbooks/stuck-import.md"
+"""What an operator reads when an import fails on our side."""
+ENCODINGS = {"utf-8": "UTF-8", "cp1252": "Windows (Excel’s plain CSV)"}
+ServicesOf = Callable[[str, UUID], Services | None]
+"""The doors of the services with the rights that a person has today, in one agency; None: they have none any more."""
+
+
+class Unreadable(Exception):
+    """Nothing of the file can be used; the message is for the person who sent it."""
+
+
+class LostFile(Exception):
+    """Another process sends this file now."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A file that can be sent: how many lines it has (None: only its end tells), and the columns that need each right."""
+
+    rows_total: int | None
+    needs: Mapping[str, Sequence[str]]
+
+
+async def check(kind: Kind, path: Path, *, name: str, encoding: str) -> Checked:
+    """Read a CSV to its end, of a workbook the header. Raises Unreadable."""
+    try:
+        source = await asyncio.to_thread(open_file, kind, path, encoding=encoding)
+    except CannotReadFile as error:
+        raise Unreadable(_said(error, path, name)) from error
+    return Checked(source.expected_rows, needs(kind, source.headers))
+
+
+async def take(database: Database, clock: Clock, file: NewFile, path: Path) -> bool:
+    """Keep the file until it is sent. False: the same form was sent before."""
+    async with database.transaction(now=clock.now(), agencies=[file.agency_id]) as tx:
+        with path.open("rb") as source:
+            return await store.take(tx, file, iter(lambda: source.read(store.PART_BYTES), b""))
+
+
+class Sender:
+    """Sends the files that wait, one after the other."""
+
+    def __init__(self, database: Database, clock: Clock, services_of: ServicesOf) -> None:
+        self._database = database
+        self._clock = clock
+        self._services_of = services_of
+
+    async def send_next(self, stop: asyncio.Event) -> bool:
+        """Send the oldest file that nobody sends, to its end or until `stop`. False when there is none."""
+        async with self._database.transaction(now=self._clock.now()) as tx:
+            file = await store.claim(tx)
+        if file is None:
+            return False
+        renewing = asyncio.create_task(self._renew(file))
+        sending = asyncio.create_task(self._send(file))
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({sending, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (sending, stopping, renewing):
+                task.cancel()
+            _, _, outcome = await asyncio.gather(renewing, stopping, sending, return_exceptions=True)
+        if isinstance(outcome, asyncio.CancelledError):
+            await self._release(file)
+        elif isinstance(outcome, LostFile):
+            log.warning("import.lost", import_id=str(file.import_id))
+        elif isinstance(outcome, BaseException):
+            await self._release(file)
+            raise outcome
+        return True
+
+    async def _send(self, file: FileImport) -> None:
+        """Try until it is over; a service that is away is asked again."""
+        backoff_s = BACKOFF_FIRST_S
+        with tempfile.TemporaryDirectory(prefix="paybill-import-") as folder:
+            path = Path(folder) / "file"
+            await self._unpack(file, path)
+            while True:
+                journal = await self._journal(file)
+                before = journal.batches_done
+                try:
+                    await self._send_rows(file, path, journal)
+                except Away as error:
+                    backoff_s = BACKOFF_FIRST_S if journal.batches_done > before else min(backoff_s * 2, BACKOFF_MAX_S)
+                    await self._hold(file, f"{error} It is asked again by itself.")
+                    await asyncio.sleep(backoff_s)
+                except CannotReadFile as error:
+                    await self._end(file, _said(error, path, file.file_name), "Correct the file and import it again.")
+                    return
+                except Refused as error:
+                    await self._end(file, error.detail, error.hint)
+                    return
+                except LostFile:
+                    raise
+                except Exception as error:
+                    if is_transient(error):
+                        raise
+                    log.error(
+                        "import.failed", import_id=str(file.import_id), error=error, action=RUNBOOK, exc_info=True
+                    )
+                    await self._end(
+                        file,
+                        "Something went wrong on our side.",
+                        "Import it again; if it stays, tell whoever runs this.",
+                    )
+                    return
+                else:
+                    await self._end(file)
+                    return
+
+    async def _send_rows(self, file: FileImport, path: Path, journal: DatabaseJournal) -> None:
+        services = self._services_of(file.subject, file.agency_id)
+        if services is None:
+            raise _NoRights
+        kind = Kind(file.kind)
+        source = await asyncio.to_thread(open_file, kind, path, encoding=file.encoding or "utf-8")
+        await send_rows(
+            kind,
+            source,
+            client=services,
+            agency_id=file.agency_id,
+            journal=journal,
+            kept=_nothing,
+            batch_rows=file.batch_rows or BATCH_ROWS,
+        )
+
+    async def _unpack(self, file: FileImport, path: Path) -> None:
+        with path.open("wb") as sink:
+            for part in range(1_000_000):
+                async with self._database.transaction(now=self._clock.now(), read_only=True) as tx:
+                    piece = await store.content(tx, agency_id=file.agency_id, import_id=file.import_id, part=part)
+                if piece is None:
+                    return
+                sink.write(piece)
+
+    async def _journal(self, file: FileImport) -> DatabaseJournal:
+        async with self._database.transaction(now=self._clock.now(), read_only=True) as tx:
+            found = await store.find(tx, agency_id=file.agency_id, import_id=file.import_id)
+        if found is None or found.over:
+            raise LostFile
+        return DatabaseJournal(self._database, self._clock, found)
+
+    async def _renew(self, file: FileImport) -> None:
+        while True:
+            await asyncio.sleep(RENEW_S)
+            with contextlib.suppress(Exception):  # the next time, or another process takes over
+                async with self._database.transaction(now=self._clock.now()) as tx:
+                    await store.renew(tx, file)
+
+    async def _hold(self, file: FileImport, error: str) -> None:
+        async with self._database.transaction(now=self._clock.now()) as tx:
+            await store.hold(tx, file, error=error)
+
+    async def _end(self, file: FileImport, error: str | None = None, hint: str | None = None) -> None:
+        async with self._database.transaction(now=self._clock.now()) as tx:
+            await store.end(tx, file, error=error, hint=hint)
+
+    async def _release(self, file: FileImport) -> None:
+        async with self._database.transaction(now=self._clock.now()) as tx:
+            await store.release(tx, file)
+
+
+class DatabaseJournal:
+    """What an import remembers, in the database. Raises LostFile when another process has kept the same batch."""
+
+    def __init__(self, database: Database, clock: Clock, file: FileImport) -> None:
+        self._database = database
+        self._clock = clock
+        self._file = file
+        self._batches_done = file.batches_done
+        self._counts = Counter(accepted=file.accepted, duplicate=file.duplicate, refused=file.refused)
+
+    @property
+    def run_id(self) -> UUID:
+        return self._file.import_id
+
+    @property
+    def batches_done(self) -> int:
+        return self._batches_done
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        return self._counts
+
+    async def keep(self, receipts: Sequence[Receipt]) -> None:
+        counts = Counter(str(one.status) for one in receipts)
+        refused = [Refusal(**asdict(shown(one))) for one in receipts if one.status == "refused"]
+        async with self._database.transaction(now=self._clock.now()) as tx:
+            kept = await store.keep_batch(
+                tx, self._file, batch=self._batches_done, counts=counts, lines=_csv(receipts), refused=refused
+            )
+        if not kept:
+            raise LostFile
+        self._batches_done += 1
+        self._counts += counts
+
+
+class _Lacking(Refused):
+    status = 403
+    detail = "Whoever sent this file may not act for this agency any more."
+    hint = "Somebody who may can import it again: what is known already changes nothing."
+    errors = ()
+
+
+_NoRights = _Lacking()
+
+
+def _csv(receipts: Sequence[Receipt]) -> str:
+    """Lines of receipts; what only payroll or compliance may read is not kept here."""
+    sink = io.StringIO()
+    csv.writer(sink).writerows(cells_of(replace(one, value="") if one.private else one) for one in receipts)
+    return sink.getvalue()
+
+
+def _said(error: CannotReadFile, path: Path, name: str) -> str:
+    """The reader's words about the file as its sender knows it."""
+    return str(error).replace(str(path), name)
+
+
+async def _nothing(_: Sequence[Receipt]) -> None:
+    """The journal tells the pages itself."""
