@@ -126,7 +126,7 @@ def test_the_house_laws_fail_the_build_when_one_is_broken(
     assert [line.split(": ")[0] for line in told] == ["services/made-up/src/made_up/api/rates.py:1", "notes.md:1"]
 
 
-RUNBOOKS = ("dead-letters", "lost-bus", "stuck-consumer", "restore", "replay-differs")
+RUNBOOKS = ("dead-letters", "lost-bus", "stuck-consumer", "stuck-import", "restore", "replay-differs")
 
 
 @pytest.mark.parametrize("name", RUNBOOKS)

@@ -44,12 +44,12 @@ class StandIn:
         if key in self.answers:
             return httpx.Response(200, json=self.answers[key])
         body: Any = json.loads(request.content) if request.content else None
-        refused = self.refuse(tail, body)
-        if refused is not None:
-            return refused
         if request.url.host == "reporting.test":
             self.tallies.append(body)
             return httpx.Response(200, json={})
+        refused = self.refuse(tail, body)
+        if refused is not None:
+            return refused
         self.calls.append((request.method, tail, body, key))
         answer: Any = {"receipts": []}
         if tail.startswith("imports/"):
@@ -527,3 +527,47 @@ async def test_a_token_that_is_refused_is_fetched_anew_once() -> None:
         assert await client.get("timesheet", "/v1/x") == [1]
     assert len(tokens) == 2
     assert f"agencies={AGENCY}" in tokens[0]
+
+
+async def test_the_pages_are_told_how_far_it_is_and_what_was_refused(services: StandIn, tmp_path: Path) -> None:
+    path = hours(tmp_path / "h.csv", 25, wrong=(3, 17))
+    outcome = await imported(services, Kind.HOURS, path, batch_rows=4)
+    first, last = services.tallies[0], services.tallies[-1]
+    assert (first["state"], first["accepted"], first["rows_total"], first["file_name"]) == ("running", 0, 25, "h.csv")
+    counts = {name: last[name] for name in ("state", "accepted", "duplicate", "refused")}
+    assert counts == {"state": "done", "accepted": 23, "duplicate": 0, "refused": 2}
+    told = [line for tally in services.tallies for line in tally["refusals"]]
+    assert [line["row"] for line in told] == [5, 19], "each once"
+    assert told[0] == {"row": 5, "column": "Date", "value": "wrong", "reason": "not a date", "hint": "a date"}
+    assert outcome.untold == ""
+
+
+async def test_the_pages_are_not_told_what_payroll_alone_may_read(services: StandIn, tmp_path: Path) -> None:
+    path = tmp_path / "w.csv"
+    path.write_text("Ref,Forename,Surname,Date of birth\nW-1,Ann,Example,31/02/1990\n")
+    outcome = await imported(services, Kind.WORKERS, path)
+    (told,) = services.tallies[-1]["refusals"]
+    assert (told["column"], told["value"]) == ("Date of birth", "")
+    assert receipts(outcome.receipts)[0]["value"] == "31/02/1990", "the receipt is its sender's own"
+
+
+async def test_an_import_that_breaks_off_says_why(services: StandIn, tmp_path: Path) -> None:
+    services.refuse = stop_at(12)
+    with pytest.raises(Refused):
+        await imported(services, Kind.HOURS, hours(tmp_path / "h.csv", 25), batch_rows=10, in_flight=1)
+    last = services.tallies[-1]
+    assert (last["state"], last["accepted"]) == ("stopped", 10)
+    assert "stop" in last["error"]
+
+
+async def test_nobody_to_tell_stops_no_import(services: StandIn, tmp_path: Path) -> None:
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "reporting.test" and request.method == "PUT":
+            return httpx.Response(403, json={"code": "scope_missing", "detail": "This needs the scope write."})
+        return services(request)
+
+    path = hours(tmp_path / "h.csv", 25)
+    async with ApiClient(URLS, Credentials("c", "s"), [AGENCY], transport=httpx.MockTransport(answer)) as client:
+        outcome = await import_file(Kind.HOURS, path, client=client, agency_id=AGENCY, options=Options(batch_rows=4))
+    assert outcome.accepted == 25
+    assert "This needs the scope write." in outcome.untold

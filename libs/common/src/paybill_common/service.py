@@ -53,6 +53,8 @@ class ServiceSpec:
     """Adds what is special to one service (static files, sessions) to its app."""
     background: Sequence[Callable[[Runtime, asyncio.Event], Any]] = ()
     """Coroutines that run beside the consumer until stopped."""
+    beside_api: Sequence[Callable[[Runtime, asyncio.Event], Any]] = ()
+    """Coroutines that run beside the HTTP API until stopped: what needs the keys that only its processes hold."""
     uploads: str = ""
     """A regular expression of the paths to which people post files; they may be larger than other bodies."""
 
@@ -130,11 +132,7 @@ class Worker:
     async def stop(self) -> None:
         """Finish the batch in hand and leave the group; under ten seconds."""
         self._stop.set()
-        _done, late = await asyncio.wait(self._tasks, timeout=STOP_S) if self._tasks else (set(), set())
-        for task in late:
-            task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*late, return_exceptions=True)
+        await _end(self._tasks)
         await self._leave()
 
     def alive(self) -> bool:
@@ -237,6 +235,15 @@ class Worker:
                 await replicas.leave(tx, replica=self._replica)
 
 
+async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Wait for tasks that were told to stop; cancel those that are late."""
+    _done, late = await asyncio.wait(tasks, timeout=STOP_S) if tasks else (set(), set())
+    for task in late:
+        task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.gather(*late, return_exceptions=True)
+
+
 async def repeat(
     work: Callable[[], Awaitable[object]], *, stop: asyncio.Event, every_s: float, name: str, runbook: str
 ) -> None:
@@ -263,9 +270,13 @@ def build_app(runtime: Runtime, *, worker: Worker | None = None, api: bool = Tru
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         if worker is not None:
             await worker.start()
+        stop = asyncio.Event()
+        tasks = [asyncio.create_task(work(runtime, stop), name="beside api") for work in spec.beside_api if api]
         try:
             yield
         finally:
+            stop.set()
+            await _end(tasks)
             if worker is not None:
                 await worker.stop()
             await runtime.close()

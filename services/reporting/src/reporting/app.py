@@ -90,6 +90,6 @@ SPEC = ServiceSpec(
     subscription=lambda _: SUBSCRIPTION,
     routers=ROUTERS,
     extend=extend,
-    background=(keep_importing,),
+    beside_api=(keep_importing,),
     uploads=files.UPLOADS,
 )

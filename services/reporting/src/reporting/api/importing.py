@@ -96,7 +96,7 @@ def waits(state: dict[str, Any]) -> asyncio.Event:
 
 
 async def keep_importing(runtime: Runtime, stop: asyncio.Event) -> None:
-    """The background work of a worker process."""
+    """Beside the API, whose processes alone hold the key that speaks for people."""
     settings = runtime.settings
     signer = Signer(
         signing_key_file=settings.signing_key_file, jwks_file=settings.jwks_file, audience=settings.token_audience
