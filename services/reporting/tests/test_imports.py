@@ -481,3 +481,30 @@ async def test_a_larger_file_than_other_requests_may_be(site: Site) -> None:
 
 def test_every_kind_of_file_is_offered_in_words() -> None:
     assert {kind.value for kind in Kind} == set(rules.WORDS) == set(rules.ORDER)
+
+
+async def test_headers_of_ones_own_are_said_once_and_serve_every_file(site: Site) -> None:
+    owner, other = Timesheet(), site.other  # type: ignore[attr-defined]
+    content = "Booking,Shift day,Std hrs\nP-1,30/03/2026,7:30\nP-1,31/03/2026,wrong\n"
+    async with site.sign_in("bea") as browser:
+        page = f"/agencies/{site.world.agency}/imports"
+        assert (await send(browser, site.world, content)).status_code == 422
+
+        async def keep(**headers: str) -> str:
+            form = {"csrf": csrf_of((await browser.get(page)).text)}
+            form |= {f"header.{name}": text for name, text in headers.items()}
+            answer = await browser.post(f"{page}/headers/hours", data=form)
+            return " ".join(read_aloud((await browser.get(answer.headers["location"])).text).split())
+
+        assert "maps one header to two of our columns" in await keep(date="Booking", placement_ref="booking ")
+        kept = await keep(placement_ref="Booking", date="Shift day", hours="Std hrs")
+        path = await taken(browser, site.world, content)
+        elsewhere = await send(browser, other, content)
+        await sender(site, owner).send_next(asyncio.Event())
+        text = await seen(browser, path)
+        assert "Kept" in await keep(date="Shift day")
+        assert (await send(browser, site.world, content)).status_code == 422, "our own names again"
+    assert "Hours (3 of your own headers)" in kept
+    assert owner.rows == [2, 3]
+    assert "3 Shift day wrong" in text
+    assert elsewhere.status_code == 422

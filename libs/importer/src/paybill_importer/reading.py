@@ -85,9 +85,14 @@ def read_mapping(path: Path | None) -> dict[str, str]:
         raise CannotReadFile(f"{path} cannot be read as a column mapping: {error}") from error
     if not isinstance(loaded, dict) or not all(isinstance(v, str) and isinstance(k, str) for k, v in loaded.items()):
         raise CannotReadFile(f"{path} is not a column mapping; write one `our_column: Their header` a line")
-    mapping = {normalised(theirs): normalised(ours) for ours, theirs in loaded.items()}
-    if len(mapping) != len(loaded):
-        raise CannotReadFile(f"{path} maps one header to two of our columns")
+    return mapping_of(loaded, where=str(path))
+
+
+def mapping_of(headers: Mapping[str, str], *, where: str) -> dict[str, str]:
+    """Our column to their header, as their normalised header to our column. Raises CannotReadFile: one header named twice."""
+    mapping = {normalised(theirs): normalised(ours) for ours, theirs in headers.items()}
+    if len(mapping) != len(headers):
+        raise CannotReadFile(f"{where} maps one header to two of our columns")
     return mapping
 
 

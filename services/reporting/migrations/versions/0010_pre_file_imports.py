@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 from paybill_common.tables import secure
 
@@ -33,6 +34,7 @@ def upgrade() -> None:
         sa.Column("moved_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("encoding", sa.Text(), nullable=True),
+        sa.Column("headers", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("batch_rows", sa.Integer(), nullable=True),
         sa.Column("batches_done", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
@@ -76,7 +78,15 @@ def upgrade() -> None:
         _of_import("import_receipts"),
         sa.PrimaryKeyConstraint("agency_id", "import_id", "batch", name=op.f("pk_import_receipts")),
     )
-    secure(op, ("file_import", "import_refusal", "import_content", "import_receipts"))
+    op.create_table(
+        "import_headers",
+        sa.Column("agency_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("headers", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("agency_id", "kind", name=op.f("pk_import_headers")),
+    )
+    secure(op, ("file_import", "import_refusal", "import_content", "import_receipts", "import_headers"))
 
 
 def _of_import(table: str) -> sa.ForeignKeyConstraint:
@@ -89,5 +99,5 @@ def _of_import(table: str) -> sa.ForeignKeyConstraint:
 
 
 def downgrade() -> None:
-    for table in ("import_receipts", "import_content", "import_refusal", "file_import"):
+    for table in ("import_headers", "import_receipts", "import_content", "import_refusal", "file_import"):
         op.drop_table(table)

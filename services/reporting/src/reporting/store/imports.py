@@ -5,9 +5,11 @@ Times are real: how long an import takes is not business time.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from paybill_common.db import Tx
@@ -20,7 +22,7 @@ LEASE_S = 15
 """Whoever sends a file says so every quarter of this time; another process takes over when it does not."""
 _COLUMNS = (
     "agency_id, import_id, kind, file_name, rows_total, accepted, duplicate, refused, state, here, error, hint, subject, name,"
-    " asked_at, began_at, moved_at, ended_at, encoding, batch_rows, batches_done"
+    " asked_at, began_at, moved_at, ended_at, encoding, headers, batch_rows, batches_done"
 )
 
 
@@ -47,6 +49,7 @@ class FileImport:
     moved_at: datetime
     ended_at: datetime | None
     encoding: str | None
+    headers: Mapping[str, str] | None
     batch_rows: int | None
     batches_done: int
 
@@ -138,6 +141,13 @@ async def refuse(tx: Tx, *, agency_id: UUID, import_id: UUID, refusals: Sequence
     )
 
 
+def _file(row: Any) -> FileImport:
+    values = dict(row._mapping)
+    headers = values["headers"]
+    values["headers"] = json.loads(headers) if isinstance(headers, str) else headers
+    return FileImport(**values)
+
+
 async def find(tx: Tx, *, agency_id: UUID, import_id: UUID) -> FileImport | None:
     result = await tx.execute(
         f"SELECT {_COLUMNS} FROM file_import WHERE agency_id = :agency AND import_id = :import",  # noqa: S608  constant text
@@ -145,7 +155,7 @@ async def find(tx: Tx, *, agency_id: UUID, import_id: UUID) -> FileImport | None
         **{"import": import_id},
     )
     row = result.first()
-    return None if row is None else FileImport(**row._mapping)
+    return None if row is None else _file(row)
 
 
 async def latest(
@@ -164,7 +174,7 @@ async def latest(
         before_id=before[1] if before else None,
         most=most,
     )
-    return [FileImport(**row._mapping) for row in result]
+    return [_file(row) for row in result]
 
 
 async def refusals(tx: Tx, *, agency_id: UUID, import_id: UUID, most: int, after_row: int = 0) -> list[Refusal]:
@@ -200,6 +210,24 @@ async def sweep(tx: Tx, *, agency_id: UUID) -> None:
     )
 
 
+async def headers_of(tx: Tx, *, agency_id: UUID) -> dict[str, dict[str, str]]:
+    """By kind of file, our column to the header that the agency's own files have."""
+    result = await tx.execute("SELECT kind, headers FROM import_headers WHERE agency_id = :agency", agency=agency_id)
+    return {row.kind: json.loads(row.headers) if isinstance(row.headers, str) else row.headers for row in result}
+
+
+async def keep_headers(tx: Tx, *, agency_id: UUID, kind: str, headers: Mapping[str, str], name: str) -> None:
+    """Remember how the agency's files of this kind head our columns."""
+    await tx.execute(
+        "INSERT INTO import_headers (agency_id, kind, headers, name) VALUES (:agency, :kind, CAST(:headers AS jsonb), :name)"
+        " ON CONFLICT (agency_id, kind) DO UPDATE SET headers = excluded.headers, name = excluded.name",
+        agency=agency_id,
+        kind=kind,
+        headers=json.dumps(dict(headers)),
+        name=name,
+    )
+
+
 # --- files that are sent from a page -----------------------------------------------------------------------------------
 
 
@@ -213,6 +241,8 @@ class NewFile:
     file_name: str
     rows_total: int | None
     encoding: str
+    headers: Mapping[str, str]
+    """Our column to the file's own header, where they differ."""
     batch_rows: int
     subject: str
     name: str
@@ -224,9 +254,9 @@ async def take(tx: Tx, file: NewFile, content: Iterable[bytes]) -> bool:
     result = await tx.execute(
         """
         INSERT INTO file_import (agency_id, import_id, kind, file_name, rows_total, state, here, subject, name, asked_at,
-            encoding, batch_rows)
+            encoding, headers, batch_rows)
         VALUES (:agency, :import, :kind, :file, CAST(:total AS integer), 'waiting', true, :subject, :name, :now, :encoding,
-            :batch_rows)
+            CAST(:headers AS jsonb), :batch_rows)
         ON CONFLICT (agency_id, import_id) DO NOTHING RETURNING import_id
         """,
         agency=file.agency_id,
@@ -238,6 +268,7 @@ async def take(tx: Tx, file: NewFile, content: Iterable[bytes]) -> bool:
         name=file.name,
         now=tx.now,
         encoding=file.encoding,
+        headers=json.dumps(dict(file.headers)),
         batch_rows=file.batch_rows,
     )
     if result.first() is None:
@@ -272,7 +303,7 @@ async def claim(tx: Tx) -> FileImport | None:
         lease=LEASE_S,
     )
     row = result.first()
-    return None if row is None else FileImport(**row._mapping)
+    return None if row is None else _file(row)
 
 
 async def renew(tx: Tx, file: FileImport) -> None:

@@ -536,6 +536,7 @@ file_import = Table(
     Column("moved_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
     Column("ended_at", DateTime(timezone=True)),
     Column("encoding", Text),
+    Column("headers", JSONB),
     Column("batch_rows", Integer),
     Column("batches_done", Integer, nullable=False, server_default=text("0")),
     Column("leased_until", DateTime(timezone=True)),
@@ -572,6 +573,16 @@ import_content = _of_import("import_content", "part", Column("content", LargeBin
 import_receipts = _of_import("import_receipts", "batch", Column("lines", Text, nullable=False))
 """The receipts of a file that was sent from a page: lines of CSV, a batch each."""
 
+import_headers = Table(
+    "import_headers",
+    metadata,
+    Column("agency_id", Uuid, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("headers", JSONB, nullable=False),
+    Column("name", Text, nullable=False),
+)
+"""How an agency's own files head our columns, by kind of file; `name` is who said so."""
+
 TENANT_TABLES = (
     "agency",
     "party",
@@ -599,5 +610,6 @@ TENANT_TABLES = (
     "import_content",
     "import_receipts",
     "file_import",
+    "import_headers",
 )
 EDGE_TABLES = ("web_session", "web_sign_in")

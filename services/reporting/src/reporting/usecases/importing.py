@@ -23,7 +23,7 @@ from paybill_common.clock import Clock
 from paybill_common.db import Database, is_transient
 from paybill_importer.client import Away, Refused, Services
 from paybill_importer.layouts import Kind, needs
-from paybill_importer.reading import CannotReadFile
+from paybill_importer.reading import CannotReadFile, mapping_of
 from paybill_importer.receipts import Receipt, cells_of
 from paybill_importer.run import open_file, send_rows
 from paybill_importer.telling import shown
@@ -58,13 +58,18 @@ class Checked:
     needs: Mapping[str, Sequence[str]]
 
 
-async def check(kind: Kind, path: Path, *, name: str, encoding: str) -> Checked:
+async def check(kind: Kind, path: Path, *, name: str, encoding: str, headers: Mapping[str, str]) -> Checked:
     """Read a CSV to its end, of a workbook the header. Raises Unreadable."""
     try:
-        source = await asyncio.to_thread(open_file, kind, path, encoding=encoding)
+        source = await asyncio.to_thread(open_file, kind, path, mapping=own_headers(headers), encoding=encoding)
     except CannotReadFile as error:
         raise Unreadable(_said(error, path, name)) from error
     return Checked(source.expected_rows, needs(kind, source.headers))
+
+
+def own_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Our column to the agency's own header, as the reader takes it. Raises CannotReadFile: one header is named twice."""
+    return mapping_of(headers, where="The list of your own headers")
 
 
 async def take(database: Database, clock: Clock, file: NewFile, path: Path) -> bool:
@@ -150,7 +155,8 @@ class Sender:
         if services is None:
             raise _NoRights
         kind = Kind(file.kind)
-        source = await asyncio.to_thread(open_file, kind, path, encoding=file.encoding or "utf-8")
+        mapping = own_headers(file.headers or {})
+        source = await asyncio.to_thread(open_file, kind, path, mapping=mapping, encoding=file.encoding or "utf-8")
         await send_rows(
             kind,
             source,

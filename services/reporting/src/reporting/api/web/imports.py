@@ -21,6 +21,7 @@ from starlette.datastructures import UploadFile
 from paybill_common.http.problems import Problem, not_found
 from paybill_common.ids import derived_id
 from paybill_importer.layouts import LAYOUTS, Kind
+from paybill_importer.reading import CannotReadFile
 from paybill_importer.receipts import HEADER
 from reporting.api.importing import waits
 from reporting.api.web.commands import texts
@@ -29,9 +30,11 @@ from reporting.api.web.context import (
     check_csrf,
     database,
     newest_week,
+    now,
     page,
     reading,
     redirect,
+    say,
     visitor,
 )
 from reporting.api.web.overview import Act
@@ -52,6 +55,8 @@ LISTED = 20
 SHOWN = 100
 """Refused lines on the page; the rest are in the receipts."""
 STEP = 10
+COLUMNS_MAX = 100
+HEADER_CHARS_MAX = 80
 RIGHT = "write"
 UPLOADS = r"^/agencies/[0-9a-fA-F-]{36}/imports$"
 """Where files come in that are larger than other requests may be."""
@@ -82,11 +87,13 @@ async def send_file(request: Request, agency_id: UUID) -> Response:
         if encoding not in ENCODINGS:
             raise Problem(422, "invalid_request", "The form names no encoding that is known.", hint="Reload the page.")
         name = _name(file.filename)
+        async with reading(request, agency_id) as tx:
+            headers = (await store.headers_of(tx, agency_id=agency_id)).get(kind.value, {})
         with tempfile.TemporaryDirectory(prefix="paybill-upload-") as folder:
             path = Path(folder) / "file"
             await asyncio.to_thread(_write, file, path)
             try:
-                checked = await importing.check(kind, path, name=name, encoding=encoding)
+                checked = await importing.check(kind, path, name=name, encoding=encoding, headers=headers)
             except Unreadable as error:
                 return await _form(request, who, agency_id, kind=kind, wrong=str(error), encoding=encoding)
             lacking = {right: columns for right, columns in checked.needs.items() if not who.may(right)}
@@ -99,6 +106,7 @@ async def send_file(request: Request, agency_id: UUID) -> Response:
                 file_name=name,
                 rows_total=checked.rows_total,
                 encoding=encoding,
+                headers=headers,
                 batch_rows=importing.BATCH_ROWS,
                 subject=who.principal.subject,
                 name=who.principal.name,
@@ -106,6 +114,30 @@ async def send_file(request: Request, agency_id: UUID) -> Response:
             await importing.take(database(request), request.app.state.clock, new, path)
     waits(request.app.state.runtime.state).set()
     return redirect(_page_of(agency_id, new.import_id))
+
+
+@router.post("/agencies/{agency_id}/imports/headers/{kind}")
+async def keep_headers(request: Request, agency_id: UUID, kind: Kind) -> Response:
+    """Remember how the agency's own files of this kind head the columns; an empty field is our own name again."""
+    who = await visitor(request)
+    who.agency(agency_id)
+    form = texts(await request.form(max_files=0, max_fields=COLUMNS_MAX))
+    check_csrf(who, form.get("csrf"))
+    if not who.may(RIGHT):
+        raise Problem(403, "right_missing", "Naming headers needs the right write, which your account lacks.")
+    given = {column.name: form.get(f"header.{column.name}", "").strip()[:HEADER_CHARS_MAX] for column in LAYOUTS[kind]}
+    headers = {ours: theirs for ours, theirs in given.items() if theirs}
+    try:
+        importing.own_headers(headers)
+    except CannotReadFile as error:
+        await say(request, who, "blocked", f"Not kept: {error}.", hint="Name each of your headers once.")
+    else:
+        async with database(request).transaction(now=now(request), agencies=[agency_id]) as tx:
+            await store.keep_headers(tx, agency_id=agency_id, kind=kind.value, headers=headers, name=who.principal.name)
+        await say(
+            request, who, "done", f"Kept: how your files head the columns of {rules.WORDS[kind.value].name.lower()}."
+        )
+    return redirect(f"/agencies/{agency_id}/imports?kind={kind.value}#columns-{kind.value}")
 
 
 @router.get("/agencies/{agency_id}/imports/columns/{kind}.csv")
@@ -179,6 +211,7 @@ async def _form(
     async with reading(request, agency_id) as tx:
         week = await newest_week(tx, request, agency_id)
         files = await store.latest(tx, agency_id=agency_id, most=LISTED)
+        headers = await store.headers_of(tx, agency_id=agency_id)
         at = await work_store.real_now(tx)
     return await page(
         request,
@@ -189,6 +222,7 @@ async def _form(
         status=422 if wrong else 200,
         kinds=[(one, rules.WORDS[one]) for one in rules.ORDER],
         layouts=LAYOUTS,
+        headers=headers,
         kind=kind,
         encoding=encoding,
         encodings=ENCODINGS,
