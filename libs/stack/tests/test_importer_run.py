@@ -538,7 +538,8 @@ async def test_the_pages_are_told_how_far_it_is_and_what_was_refused(services: S
     assert counts == {"state": "done", "accepted": 23, "duplicate": 0, "refused": 2}
     told = [line for tally in services.tallies for line in tally["refusals"]]
     assert [line["row"] for line in told] == [5, 19], "each once"
-    assert told[0] == {"row": 5, "column": "Date", "value": "wrong", "reason": "not a date", "hint": "a date"}
+    line = {"row": 5, "column": "Date", "value": "wrong", "reason": "not a date", "hint": "a date"}
+    assert told[0] == line | {"private": False}
     assert outcome.untold == ""
 
 

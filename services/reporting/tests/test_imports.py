@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import json
+import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from world import World
 
 from paybill_common.ids import new_id
 from paybill_importer.layouts import LAYOUTS, Kind
+from reporting.api import importing as background
 from reporting.api.forward import Forward
 from reporting.api.importing import sender_of
 from reporting.domain import file_import as rules
@@ -113,12 +115,19 @@ async def seen(browser: httpx.AsyncClient, path: str) -> str:
 
 async def receipts_of(browser: httpx.AsyncClient, path: str) -> list[dict[str, str]]:
     file = path.replace("/progress/import/", "/imports/") + "/receipts.csv"
-    return list(csv.DictReader(io.StringIO((await browser.get(file)).text)))
+    return list(csv.DictReader(io.StringIO((await browser.get(file)).content.decode("utf-8-sig"))))
 
 
 async def count(site: Site, table: str) -> int:
     async with site.app.state.worker_database.transaction(now=site.app.state.clock.now()) as tx:
         return int((await tx.execute(f"SELECT count(*) FROM {table}")).scalar_one())
+
+
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is held is tried again without a pause."""
+    for name in ("BACKOFF_FIRST_S", "BACKOFF_MAX_S", "AWAY_S"):
+        monkeypatch.setattr(importing, name, 0)
+    monkeypatch.setattr(background, "PAUSES_S", ())
 
 
 @asynccontextmanager
@@ -137,7 +146,7 @@ async def test_a_file_from_a_page_is_sent_and_each_line_has_its_receipt(site: Si
     owner = Timesheet()
     async with site.sign_in() as browser:
         path = await taken(browser, site.world, hours(40, 7, 21))
-        assert "Begins in a moment" in await seen(browser, path)
+        assert "Waits its turn" in await seen(browser, path)
         assert await sender(site, owner).send_next(asyncio.Event())
         text, listed = await seen(browser, path), await seen(browser, f"/agencies/{site.world.agency}/progress")
         receipts = await receipts_of(browser, path)
@@ -223,24 +232,22 @@ async def test_a_stopped_import_goes_on_elsewhere_and_sends_no_line_twice(
 async def test_a_service_that_is_away_is_asked_again_and_the_page_says_so(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "BACKOFF_FIRST_S", 0.01)
-    owner, back, tried = Timesheet(), asyncio.Event(), asyncio.Event()
+    at_once(monkeypatch)
+    owner, back = Timesheet(), asyncio.Event()
 
     def instead(request: httpx.Request) -> httpx.Response | None:
         if back.is_set():
             return None
-        if owner.asked > 1:
-            tried.set()
         raise httpx.ConnectError("refused", request=request)
 
     owner.instead = instead
     async with site.sign_in() as browser:
         path = await taken(browser, site.world, hours(3))
-        sending = asyncio.create_task(sender(site, owner).send_next(asyncio.Event()))
-        await asyncio.wait_for(tried.wait(), timeout=20)
+        for _ in range(importing.TRIES_MAX + 3):
+            assert await sender(site, owner).send_next(asyncio.Event())
         held = await seen(browser, path)
         back.set()
-        await asyncio.wait_for(sending, timeout=20)
+        assert await sender(site, owner).send_next(asyncio.Event())
         text = await seen(browser, path)
     assert "Waits for a service" in held
     assert "The timesheet service does not answer: ConnectError. It is asked again by itself." in held
@@ -271,16 +278,113 @@ async def test_who_lost_the_right_meanwhile_sends_no_more(site: Site, tmp_path: 
     assert "Whoever sent this file may not act for this agency any more." in text
 
 
-async def test_a_fault_of_ours_ends_it_in_words_and_blocks_nobody(site: Site) -> None:
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (httpx.Response(200, json={"unexpected": True}), "Something went wrong on our side."),
+        (httpx.Response(500, json={"detail": "no"}), "The timesheet service fails (500)."),
+    ],
+)
+async def test_what_fails_each_time_is_not_tried_without_end_and_lets_the_next_file_go(
+    site: Site, monkeypatch: pytest.MonkeyPatch, answer: httpx.Response, said: str
+) -> None:
+    at_once(monkeypatch)
     owner = Timesheet()
-    owner.instead = lambda request: httpx.Response(200, json={"unexpected": True})
+    owner.instead = lambda request: httpx.Response(answer.status_code, content=answer.content)
     async with site.sign_in() as browser:
         path = await taken(browser, site.world, hours(3))
+        next_path = await taken(browser, site.world, hours(2))
+        for _ in range(importing.TRIES_MAX):
+            assert await sender(site, owner).send_next(asyncio.Event())
+        held = await seen(browser, path)
+        assert await sender(site, owner).send_next(asyncio.Event())
+        text = await seen(browser, path)
+        assert await sender(site, Timesheet()).send_next(asyncio.Event())
+        after = await seen(browser, next_path)
+    assert said in held
+    assert "Waits for a service" in held
+    assert f"{said} " in text
+    assert f"After {importing.TRIES_MAX} tries without a step on, no more is sent." in text
+    assert "Accepted 2" in after
+
+
+async def test_a_file_that_is_held_keeps_no_other_agency_waiting(site: Site) -> None:
+    other: World = site.other  # type: ignore[attr-defined]
+    owner = Timesheet()
+    owner.instead = lambda request: (
+        httpx.Response(503, json={"detail": "away"}) if str(site.world.agency) in request.url.path else None
+    )
+    async with site.sign_in("bea") as browser:
+        await taken(browser, site.world, hours(3))
+        theirs = await taken(browser, other, hours(5))
+        only = sender(site, owner)
+        assert await only.send_next(asyncio.Event())
+        assert await only.send_next(asyncio.Event())
+        assert "Accepted 5" in await seen(browser, theirs)
+
+
+async def test_a_process_that_says_nothing_any_more_loses_the_file_and_can_end_nothing(site: Site) -> None:
+    state = site.app.state
+    async with site.sign_in() as browser:
+        path = await taken(browser, site.world, hours(3))
+        async with state.worker_database.transaction(now=state.clock.now()) as tx:
+            dead = await store.claim(tx, by=new_id())
+        assert dead is not None
+        assert not await sender(site, Timesheet()).send_next(asyncio.Event()), "it is still the other's"
+        async with state.worker_database.transaction(now=state.clock.now()) as tx:
+            assert await store.renew(tx, dead)
+            await tx.execute("UPDATE file_import SET leased_until = clock_timestamp()")
+            taken_over = await store.claim(tx, by=new_id())
+            assert taken_over is not None
+            assert not await store.renew(tx, dead)
+            await store.end(tx, dead, error="too late")
+            await store.release(tx, dead)
+            await store.hold(tx, dead, error="too late", seconds=0, fault=True)
+            found = await store.find(tx, agency_id=dead.agency_id, import_id=dead.import_id)
+            await store.release(tx, taken_over)
+        assert found == taken_over
+        assert await sender(site, Timesheet()).send_next(asyncio.Event())
+        assert "Accepted 3" in await seen(browser, path)
+
+
+async def test_another_file_from_the_same_form_is_another_import(site: Site) -> None:
+    """A form that the browser brought back has the key that it had."""
+    async with site.sign_in() as browser:
+        first = await taken(browser, site.world, hours(3), key="k")
+        second = await taken(browser, site.world, hours(4), key="k")
+    assert first != second
+
+
+async def test_a_damaged_workbook_is_told_as_such(site: Site) -> None:
+    sheet = zipped({"xl/workbook.xml": "<workbook"})
+    bomb = zipped({"xl/sharedStrings.xml": " " * 31_000_000})
+    async with site.sign_in() as browser:
+        for content in (b"PK\x03\x04 and nothing", sheet, bomb):
+            answer = await send(browser, site.world, content, name="w.xlsx")
+            assert answer.status_code == 422, answer.text
+            said = " ".join(read_aloud(answer.text).split())
+            assert "Nothing was imported: w.xlsx" in said
+    assert "send it as CSV" in said
+
+
+def zipped(files: Mapping[str, str]) -> bytes:
+    raw = io.BytesIO()
+    with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return raw.getvalue()
+
+
+async def test_headers_that_cannot_be_shown_and_blank_lines(site: Site) -> None:
+    owner = Timesheet()
+    content = "Placement ref,Date\x00 ,Hours\n\n,,\nP-1,wrong,1\n ,,\n"
+    async with site.sign_in() as browser:
+        path = await taken(browser, site.world, content)
+        begun = await seen(browser, path)
         await sender(site, owner).send_next(asyncio.Event())
         text = await seen(browser, path)
-        await taken(browser, site.world, hours(2))
-        assert await sender(site, Timesheet()).send_next(asyncio.Event())
-    assert "Something went wrong on our side." in text
+    assert "0 of 1 lines have their receipt" in begun
+    assert "4 Date wrong this is not a date" in text
 
 
 async def test_the_same_form_twice_is_one_import(site: Site) -> None:
@@ -319,7 +423,7 @@ async def test_a_process_that_was_taken_for_dead_writes_nothing_more(site: Site)
         path = await taken(browser, site.world, hours(3))
         import_id = UUID(path.rpartition("/")[2])
         async with state.worker_database.transaction(now=state.clock.now()) as tx:
-            file = await store.claim(tx)
+            file = await store.claim(tx, by=new_id())
         assert file is not None
         frozen = DatabaseJournal(state.worker_database, state.clock, file)
         async with state.worker_database.transaction(now=state.clock.now()) as tx:
@@ -333,18 +437,41 @@ async def test_a_process_that_was_taken_for_dead_writes_nothing_more(site: Site)
     assert (found.state, found.accepted) == ("done", 3)
 
 
-async def test_what_payroll_alone_may_read_is_kept_neither_with_the_refusal_nor_with_the_receipt(site: Site) -> None:
+async def test_why_a_line_was_refused_that_payroll_alone_may_read(site: Site, tmp_path: Path) -> None:
+    """What payroll's columns hold is kept nowhere; what pay-calc says of a line, in its own names, is shown to payroll alone."""
     owner = Timesheet()
-    content = "Reference,Forename,Surname,NI number,Date of birth,Started on\nW-1,Ann,Example,QQ123456C,31/02/1990,01/02/2026\n"
-    async with site.sign_in() as browser:
-        path = await taken(browser, site.world, content, kind="workers")
+    problem = {"code": "invalid", "detail": "2 profiles are wrong.", "errors": [
+        {"pointer": "#/profiles/0/tax_code", "detail": "'1257Q' is not a tax code", "code": "bad_tax_code"},
+    ]}  # fmt: skip
+    owner.instead = lambda request: (
+        httpx.Response(422, json=problem)
+        if "W-2" in request.content.decode() and "profiles" in request.url.path
+        else None
+    )
+    content = (
+        "Reference,Forename,Surname,NI number,Tax code,Date of birth,Started on\n"
+        "W-1,Ann,Example,QQ123456C,1257L,31/02/1990,01/02/2026\n"
+        "W-2,Ben,Example,QQ123456C,1257Q,01/02/1990,01/02/2026\n"
+    )
+    async with site.sign_in("bea") as bea:
+        path = await taken(bea, site.world, content, kind="workers")
         await sender(site, owner).send_next(asyncio.Event())
-        text, receipts = await seen(browser, path), await receipts_of(browser, path)
-    assert "Refused 1" in text
-    assert receipts[0] | {"hint": ""} == {
-        "row": "2", "status": "refused", "column": "Date of birth", "value": "", "reason": "there is no such day", "hint": "",
-    }  # fmt: skip
-    assert "1990" not in text
+        payroll, receipts = await seen(bea, path), await receipts_of(bea, path)
+    clients = json.loads((tmp_path / "clients.json").read_text())
+    next(one for one in clients["people"] if one["subject"] == "pat")["scopes"] = ["read", "write"]
+    (tmp_path / "clients.json").write_text(json.dumps(clients))
+    file = path.replace("/progress/import/", "/imports/")
+    async with site.sign_in() as pat:
+        others = await seen(pat, path)
+        table = (await pat.get(f"{file}/refused.csv")).text
+        forbidden = await pat.get(f"{file}/receipts.csv")
+    assert "'1257Q' is not a tax code" in payroll
+    assert [one["value"] for one in receipts] == ["", ""]
+    assert "1990" not in payroll
+    assert "Refused 2" in others
+    assert "1257Q" not in others + table
+    assert "a detail for payroll is refused" in others
+    assert forbidden.status_code == 403
 
 
 async def test_only_who_may_write_sends_and_only_the_agencys_people_see(site: Site) -> None:
@@ -417,7 +544,7 @@ async def test_a_program_tells_how_far_its_file_is(site: Site) -> None:
     assert (stopped.json()["ended_at"] is None, done["ended_at"] is None) == (False, False)
     assert done["accepted"] == 97
     assert [one["import_id"] for one in listed["items"]] == [str(import_id)]
-    assert lines["items"] == [line]
+    assert lines["items"] == [line | {"private": False}]
     assert (clash.status_code, clash.json()["code"]) == (409, "import_tells_itself")
     assert (away.status_code, away.json()["code"]) == (404, "import_not_found")
 

@@ -70,7 +70,7 @@ class Settings(BaseSettings):
     pool_size: int = Field(8, description="Connections of each role")
     batch_events_max: int = Field(1_000, description="Most events in one transaction")
     body_bytes_max: int = Field(5_000_000, description="Largest request body")
-    upload_bytes_max: int = Field(50_000_000, description="Largest file that a person may send from a page")
+    upload_bytes_max: int = Field(25_000_000, description="Largest file that a person may send from a page")
     dead_letters_in_a_row_max: int = Field(20, description="A consumer stops after so many dead letters in a row")
     session_timeout_ms: int = Field(10_000, description="Kafka group session timeout")
     replay_hour: int = Field(

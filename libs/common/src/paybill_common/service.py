@@ -276,9 +276,7 @@ def build_app(runtime: Runtime, *, worker: Worker | None = None, api: bool = Tru
             yield
         finally:
             stop.set()
-            await _end(tasks)
-            if worker is not None:
-                await worker.stop()
+            await asyncio.gather(_end(tasks), *([worker.stop()] if worker is not None else []))
             await runtime.close()
 
     app = FastAPI(

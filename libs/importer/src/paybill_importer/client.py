@@ -14,7 +14,14 @@ class Refused(Exception):
 
 
 class Away(Exception):
-    """A service does not answer: the import goes on when it does. The message says which, and why."""
+    """A service does not answer: the import goes on when it does. The message says which, and why.
+
+    `fault`: it answers, and says that it failed. That may be for ever, so it is not asked without end.
+    """
+
+    def __init__(self, why: str, *, fault: bool = False) -> None:
+        super().__init__(why)
+        self.fault = fault
 
 
 class Services(Protocol):

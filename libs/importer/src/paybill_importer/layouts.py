@@ -124,7 +124,7 @@ LAYOUTS: Mapping[Kind, tuple[Column, ...]] = {
     Kind.PAYEES: (
         _column("reference", Owner.TIMESHEET, "payee_ref", "payee_reference", "ref", required=True),
         _column("name", Owner.TIMESHEET, "payee", "payee_name", required=True),
-        _column("kind", Owner.UMBRELLA, "type"),
+        _column("kind", Owner.TIMESHEET, "type"),
         _column("umbrella_status", Owner.UMBRELLA, "status"),
         _column("legal_name", Owner.SUPPLIER),
         _column("address", Owner.SUPPLIER),
@@ -243,12 +243,13 @@ def needs(kind: Kind, headers: Mapping[str, str]) -> dict[str, list[str]]:
     return found
 
 
-_PRIVATE = frozenset({Owner.PAY_PROFILE, Owner.PAYEE_BANK, Owner.DOCUMENT})
+PRIVATE = frozenset({Owner.PAY_PROFILE, Owner.PAYEE_BANK})
+"""Owners whose records only payroll may read: so, too, what they say of a line that they refuse."""
 
 
 def private_columns(kind: Kind) -> frozenset[str]:
-    """The columns whose values only payroll or compliance may read."""
-    return frozenset(column.name for column in LAYOUTS[kind] if column.owner in _PRIVATE)
+    """The columns whose values only payroll may read."""
+    return frozenset(column.name for column in LAYOUTS[kind] if column.owner in PRIVATE)
 
 
 def columns_help(kind: Kind) -> str:

@@ -16,7 +16,7 @@ from uuid import UUID
 from paybill_common.ids import derived_id
 from paybill_importer import rates
 from paybill_importer.client import Refused, Services
-from paybill_importer.layouts import LAYOUTS, Kind, Owner, columns_of
+from paybill_importer.layouts import LAYOUTS, PRIVATE, Kind, Owner, columns_of
 from paybill_importer.reading import BadCell, Fault, Row
 from paybill_importer.receipts import Receipt
 
@@ -69,7 +69,7 @@ class _Line:
         if self.fault is None:
             return Receipt(self.row.number, "accepted" if self.changed else "duplicate")
         fault = self.fault
-        return Receipt(self.row.number, "refused", fault.column, fault.value, fault.reason, fault.hint)
+        return Receipt(self.row.number, "refused", fault.column, fault.value, fault.reason, fault.hint, fault.private)
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def _take(line: _Line, receipts: Sequence[Mapping[str, Any]]) -> None:
 def _fault_of(receipt: Mapping[str, Any], owner: Owner | None = None) -> Fault:
     text = {name: str(receipt.get(name) or "") for name in ("reason", "hint", "column", "value")}
     reason = f"{owner.value}: {text['reason']}" if owner else text["reason"]
-    return Fault(reason, text["hint"], text["column"], text["value"])
+    return Fault(reason, text["hint"], text["column"], text["value"], owner in PRIVATE)
 
 
 def _in_our_names(fault: Fault, row: Row) -> Fault:
@@ -226,7 +226,7 @@ async def _to_owner(part: Part, lines: Sequence[_Line], to: Destination) -> None
         try:
             record = part.write(line.record_id, line.row.values)
         except BadCell as bad:
-            line.refuse(bad.fault)
+            line.refuse(replace(bad.fault, private=part.owner in PRIVATE))
             continue
         if record is not None:
             going.append((line, record))
@@ -267,7 +267,8 @@ def _blamed(refused: Refused, part: Part, going: Sequence[tuple[_Line, dict[str,
         where = match[2] or ""
         name = _STARTER_COLUMNS.get(where, where.split("/")[0])
         value = str(record.get(name, line.row.values.get(name, "")))[:40] if name else ""
-        line.refuse(Fault(f"{part.owner.value}: {detail}", refused.hint, name, value))
+        private = part.owner in PRIVATE
+        line.refuse(Fault(f"{part.owner.value}: {detail}", refused.hint, name, value, private))
         found.add(index)
     return found
 

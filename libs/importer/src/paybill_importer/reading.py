@@ -3,12 +3,13 @@
 import csv
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import openpyxl
 import yaml
@@ -17,7 +18,24 @@ from openpyxl.utils.exceptions import InvalidFileException
 LINE_BYTES_MAX = 100_000
 CELL_CHARS_MAX = 500
 COLUMNS_MAX = 200
-_XLSX_UNPACKED_BYTES_MAX = 1_000_000_000
+_XLSX_UNPACKED_BYTES_MAX = 300_000_000
+_XLSX_TEXTS_BYTES_MAX = 30_000_000
+"""The table of texts is held in memory, at several times its size."""
+_HEADER_CHARS_MAX = 120
+_DAMAGED = (
+    zipfile.BadZipFile,
+    InvalidFileException,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    OSError,
+    EOFError,
+    SyntaxError,
+    RuntimeError,
+    zlib.error,
+)
+"""What a workbook that is no whole workbook makes its reader raise; a broken XML is a SyntaxError."""
 _DELIMITERS = (",", ";", "\t")
 _BOM = b"\xef\xbb\xbf"
 _WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff")
@@ -36,6 +54,8 @@ class Fault:
     hint: str = ""
     column: str = ""
     value: str = ""
+    private: bool = False
+    """It speaks of what only payroll may read."""
 
 
 class BadCell(ValueError):
@@ -96,12 +116,15 @@ def mapping_of(headers: Mapping[str, str], *, where: str) -> dict[str, str]:
     return mapping
 
 
-def open_source(path: Path, *, known: Mapping[str, str], mapping: Mapping[str, str], encoding: str = "utf-8") -> Source:
+def open_source(
+    path: Path, *, known: Mapping[str, str], mapping: Mapping[str, str], encoding: str = "utf-8", checked: bool = False
+) -> Source:
     """Open a file and read its header.
 
     Args:
         known: normalised names and aliases to our column names.
         mapping: their normalised header to our column, see `read_mapping`; it goes before `known`.
+        checked: a CSV was read to its end before, so it is not read once more to count its rows.
 
     Raises:
         CannotReadFile: no such file, empty, not CSV or XLSX, a wrong encoding, or two columns of one name.
@@ -119,13 +142,18 @@ def open_source(path: Path, *, known: Mapping[str, str], mapping: Mapping[str, s
     elif start.startswith(_WIDE_BOMS):
         raise CannotReadFile(f"{path} is UTF-16 text; save it as `CSV UTF-8`")
     else:
-        expected, cells = _check_csv(path, encoding), _csv_cells(path, encoding)
+        expected, cells = None if checked else _check_csv(path, encoding), _csv_cells(path, encoding)
     header = next(cells, None)
     if header is None or isinstance(header[1], Fault) or not any(cell.strip() for cell in header[1]):
         raise CannotReadFile(f"{path} has no header line; its first row names the columns")
     columns, ignored = _columns(path, header[1], known, mapping)
-    headers = {ours: text.strip() for ours, text in zip(columns, header[1], strict=False) if ours}
+    headers = {ours: _shown(text) for ours, text in zip(columns, header[1], strict=False) if ours}
     return Source(headers, ignored, _rows(cells, columns), expected)
+
+
+def _shown(header: str) -> str:
+    """A header as receipts show it: without what cannot be shown, and not too long."""
+    return "".join(ch for ch in header if ch.isprintable()).strip()[:_HEADER_CHARS_MAX]
 
 
 def _columns(
@@ -238,8 +266,11 @@ def _csv_cells(path: Path, encoding: str) -> Iterator[tuple[int, list[str] | Fau
 
 
 def _check_csv(path: Path, encoding: str) -> int:
-    """Read the file once to its end, so that an unreadable one is refused before anything is sent; returns its rows."""
-    return max(0, sum(1 for _ in _csv_cells(path, encoding)) - 1)
+    """Read the file once to its end, so that an unreadable one is refused before anything is sent; returns its rows that are not blank."""
+    return max(
+        0,
+        sum(1 for _, cells in _csv_cells(path, encoding) if isinstance(cells, Fault) or any(map(str.strip, cells))) - 1,
+    )
 
 
 def _delimiter(header: str) -> str:
@@ -253,21 +284,39 @@ def _delimiter(header: str) -> str:
 def _xlsx_cells(path: Path) -> Iterator[tuple[int, list[str] | Fault]]:
     with path.open("rb") as raw:  # openpyxl takes a path only if it ends in .xlsx
         try:
-            with zipfile.ZipFile(raw) as archive:
-                if sum(entry.file_size for entry in archive.infolist()) > _XLSX_UNPACKED_BYTES_MAX:
-                    raise CannotReadFile(f"{path} unpacks to over {_XLSX_UNPACKED_BYTES_MAX:,} bytes; send it as CSV")
+            _check_size(path, raw)
             book = openpyxl.load_workbook(raw, read_only=True, data_only=True)
-        except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, OSError) as error:
-            raise CannotReadFile(f"{path} is not a readable XLSX workbook: {error}") from error
-        try:
             if not book.worksheets:
                 raise CannotReadFile(f"{path} has no worksheet")
-            sheet = book.worksheets[0]
-            sheet.reset_dimensions()
-            for number, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
+            rows = enumerate(_sheet_rows(book.worksheets[0]), start=1)
+        except _DAMAGED as error:
+            raise CannotReadFile(f"{path} is not a readable XLSX workbook: {error}") from error
+        try:
+            while True:
+                try:
+                    number, cells = next(rows)
+                except StopIteration:
+                    return
+                except _DAMAGED as error:
+                    raise CannotReadFile(f"{path} is damaged, or no XLSX workbook any more: {error}") from error
                 yield number, [_text_of(cell) for cell in cells]
         finally:
             book.close()
+
+
+def _sheet_rows(sheet: Any) -> Iterator[tuple[object, ...]]:
+    sheet.reset_dimensions()
+    return iter(sheet.iter_rows(values_only=True))
+
+
+def _check_size(path: Path, raw: BinaryIO) -> None:
+    """A small file may unpack to anything."""
+    with zipfile.ZipFile(raw) as archive:
+        sizes = {entry.filename.casefold(): entry.file_size for entry in archive.infolist()}
+    if sum(sizes.values()) > _XLSX_UNPACKED_BYTES_MAX:
+        raise CannotReadFile(f"{path} unpacks to over {_XLSX_UNPACKED_BYTES_MAX:,} bytes; send it as CSV")
+    if sum(size for name, size in sizes.items() if name.endswith("sharedstrings.xml")) > _XLSX_TEXTS_BYTES_MAX:
+        raise CannotReadFile(f"{path} has over {_XLSX_TEXTS_BYTES_MAX:,} bytes of texts; send it as CSV")
 
 
 def _text_of(cell: object) -> str:

@@ -26,7 +26,7 @@ class Receipt:
     reason: str = ""
     hint: str = ""
     private: bool = False
-    """The value is of a column that only payroll or compliance may read."""
+    """It speaks of what only payroll may read."""
 
 
 def inert(cell: str) -> str:

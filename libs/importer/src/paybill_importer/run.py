@@ -54,14 +54,20 @@ class Options:
     """Told how many more rows have their receipt."""
 
 
-def open_file(kind: Kind, path: Path, *, mapping: dict[str, str] | None = None, encoding: str = "utf-8") -> Source:
-    """Open a file of this kind and check its header. Raises CannotReadFile: nothing of it can be used."""
-    source = open_source(path, known=known_headers(kind), mapping=mapping or {}, encoding=encoding)
+def open_file(
+    kind: Kind, path: Path, *, mapping: dict[str, str] | None = None, encoding: str = "utf-8", checked: bool = False
+) -> Source:
+    """Open a file of this kind and check its header; unless `checked` before, also that a CSV can be read to its end.
+
+    Raises:
+        CannotReadFile: nothing of it can be used.
+    """
+    source = open_source(path, known=known_headers(kind), mapping=mapping or {}, encoding=encoding, checked=checked)
     missing = [name for name in required_columns(kind) if name not in source.headers]
     if missing:
         raise CannotReadFile(
             f"{path} has no column {', '.join(missing)}; it has {', '.join(source.headers.values()) or 'none that is known'}. "
-            "Rename the header, or name it in a column mapping (--mapping)"
+            "Rename the header, or say which of your headers it is"
         )
     return source
 
@@ -133,8 +139,8 @@ async def send_rows(
     batches = islice(enumerate(_batches(source.rows, batch_rows, _TOGETHER.get(kind))), journal.batches_done, None)
     waiting: deque[asyncio.Task[list[Receipt]]] = deque()
 
-    def dispatch() -> bool:
-        numbered = next(batches, None)
+    async def dispatch() -> bool:
+        numbered = await asyncio.to_thread(next, batches, None)  # going on reads past all that is done
         if numbered is None:
             return False
         number, rows = numbered
@@ -143,14 +149,14 @@ async def send_rows(
         return True
 
     try:
-        while len(waiting) < in_flight and dispatch():
+        while len(waiting) < in_flight and await dispatch():
             pass
         while waiting:
             done = [_in_their_words(kind, source, one) for one in await waiting[0]]
             waiting.popleft()
             await journal.keep(done)
             await kept(done)
-            dispatch()
+            await dispatch()
     finally:
         for task in waiting:
             task.cancel()
@@ -159,7 +165,7 @@ async def send_rows(
 
 def _in_their_words(kind: Kind, source: Source, receipt: Receipt) -> Receipt:
     """The receipt with the column as the file heads it."""
-    private = receipt.column in private_columns(kind)
+    private = receipt.private or receipt.column in private_columns(kind)
     return replace(receipt, column=source.headers.get(receipt.column, receipt.column), private=private)
 
 

@@ -1,9 +1,10 @@
 """How far an import is, told to the service of the pages. An import never fails because nobody could be told."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from paybill_importer.client import Services
@@ -12,6 +13,8 @@ from paybill_importer.progress import Journal
 from paybill_importer.receipts import Receipt
 
 EVERY_S = 1
+TIMEOUT_S = 10
+"""So long an import waits to be heard, not longer."""
 REFUSALS_MAX = 1_000
 """Refused lines of one import that the pages show; all are in the receipts."""
 
@@ -25,7 +28,11 @@ class Teller:
         self._client = client
         self._path = f"/v1/agencies/{agency_id}/imports/{journal.run_id}"
         self._journal = journal
-        self._file = {"kind": kind.value, "file_name": file_name[-200:], "rows_total": rows_total}
+        self._file: dict[str, Any] = {
+            "kind": kind.value,
+            "file_name": _clean(file_name, 1_000)[-200:] or "file",
+            "rows_total": rows_total,
+        }
         self._refusals: list[Shown] = []
         self._told = 0
         self._next_at = 0.0  # not money: a moment
@@ -43,21 +50,25 @@ class Teller:
             await self._put("running")
 
     async def end(self) -> None:
+        self._file["rows_total"] = sum(self._journal.counts.values())
         await self._put("done")
 
     async def stop(self, why: str) -> None:
         """It broke off; running it again goes on."""
-        await self._put("stopped", error=why[:500])
+        await self._put("stopped", error=_clean(why, 500))
 
     async def _put(self, state: Literal["running", "done", "stopped"], **more: str) -> None:
-        if self.untold:
+        if self.untold and state == "running":
             return
         counts = {name: self._journal.counts.get(name, 0) for name in ("accepted", "duplicate", "refused")}
         body = {**self._file, **counts, "state": state, "refusals": [asdict(one) for one in self._refusals], **more}
         try:
-            await self._client.put("reporting", self._path, body)
+            async with asyncio.timeout(TIMEOUT_S):
+                await self._client.put("reporting", self._path, body)
         except Exception as error:
             self.untold = str(error) or type(error).__name__
+        else:
+            self.untold = ""
         self._told += len(self._refusals)
         self._refusals = []
         self._next_at = time.monotonic() + EVERY_S
@@ -65,16 +76,28 @@ class Teller:
 
 @dataclass(frozen=True)
 class Shown:
-    """A refused line as pages show it."""
+    """A refused line as pages show it. `private`: only payroll may read why."""
 
     row: int
     column: str
     value: str
     reason: str
     hint: str
+    private: bool
 
 
 def shown(receipt: Receipt) -> Shown:
-    """A refused line, without a value that only payroll or compliance may read."""
-    value = "" if receipt.private else receipt.value
-    return Shown(receipt.row, receipt.column, value, receipt.reason, receipt.hint)
+    """A refused line in texts that every page and table takes, without a value that only payroll may read."""
+    return Shown(
+        receipt.row,
+        _clean(receipt.column, 200),
+        "" if receipt.private else _clean(receipt.value, 500),
+        _clean(receipt.reason, 2_000) or "refused",
+        _clean(receipt.hint, 2_000),
+        receipt.private,
+    )
+
+
+def _clean(text: str, most: int) -> str:
+    """Without what no table stores: control characters, halves of a character."""
+    return "".join(ch if ch.isprintable() else " " for ch in text)[:most]

@@ -37,6 +37,9 @@ def upgrade() -> None:
         sa.Column("headers", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("batch_rows", sa.Integer(), nullable=True),
         sa.Column("batches_done", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("tries", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("leased_by", sa.Uuid(), nullable=True),
         sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
             "state IN ('waiting', 'running', 'stopped', 'done', 'failed')", name=op.f("ck_file_import_known_state")
@@ -57,6 +60,7 @@ def upgrade() -> None:
         sa.Column("value", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("hint", sa.Text(), nullable=False),
+        sa.Column("private", sa.Boolean(), nullable=False),
         _of_import("import_refusal"),
         sa.PrimaryKeyConstraint("agency_id", "import_id", "row", name=op.f("pk_import_refusal")),
     )

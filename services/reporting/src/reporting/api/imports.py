@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -14,6 +15,7 @@ from paybill_common.http.paging import Cursor, Limit, Page, decode_cursor, encod
 from paybill_common.http.problems import ERROR_RESPONSES, Problem, invalid, not_found
 from paybill_common.http.route import TxDep, TxRoute, require
 from paybill_importer.layouts import Kind
+from reporting.domain import file_import as rules
 from reporting.store import imports as store
 
 router = APIRouter(prefix="/v1/agencies/{agency_id}", route_class=TxRoute, responses=ERROR_RESPONSES, tags=["imports"])
@@ -35,6 +37,7 @@ class ImportRefusal(BaseModel):
     value: Annotated[str, _text(500)] = ""
     reason: Annotated[str, _text(2_000, 1)]
     hint: Annotated[str, _text(2_000)] = ""
+    private: bool = Field(False, description="Speaks of what only payroll may read; others are not told why")
 
 
 class ImportTallyIn(BaseModel):
@@ -129,9 +132,14 @@ async def list_import_refusals(
     start = int(parts[0]) if parts else 0
     found = await store.refusals(tx, agency_id=agency_id, import_id=import_id, most=limit + 1, after_row=start)
     return Page(
-        items=[ImportRefusal.model_validate(one) for one in found[:limit]],
+        items=[_refusal(one, principal) for one in found[:limit]],
         next_cursor=encode_cursor(found[limit - 1].row) if len(found) > limit else None,
     )
+
+
+def _refusal(line: store.Refusal, principal: Principal) -> ImportRefusal:
+    said = rules.told(line, payroll="pay:read" in principal.scopes)
+    return ImportRefusal(**dataclasses.asdict(said), private=line.private)
 
 
 async def _one(tx: TxDep, agency_id: UUID, import_id: UUID) -> ImportTallyOut:

@@ -32,7 +32,7 @@ ORDER = ("clients", "payees", "workers", "rates", "placements", "hours")
 """As they need each other."""
 
 STATES = {
-    "waiting": State("Begins in a moment", "waiting"),
+    "waiting": State("Waits its turn", "waiting"),
     "running": State("Under way", "waiting"),
     "held": State("Waits for a service", "waiting"),
     "still": State("Stands still", "blocked"),
@@ -69,6 +69,8 @@ class File(Protocol):
     @property
     def began_at(self) -> datetime: ...
     @property
+    def started_at(self) -> datetime | None: ...
+    @property
     def moved_at(self) -> datetime: ...
 
 
@@ -87,7 +89,7 @@ def run_of(file: File) -> Run:
         open=not file.over,
         done=file.rows_done,
         total=file.rows_total or file.rows_done,
-        began_at=file.began_at,
+        began_at=file.started_at or file.began_at,
         moved_at=file.moved_at,
         opened_at=None,
         opened_by="",
@@ -108,3 +110,40 @@ def lacking(columns: Mapping[str, Sequence[str]]) -> str:
         for right, names in columns.items()
     ]
     return f"{'; '.join(parts)}, which your account lacks. Somebody who has it can send the file; or take those columns out."
+
+
+@dataclass(frozen=True)
+class Told:
+    """A refused line for one reader."""
+
+    row: int
+    column: str
+    value: str
+    reason: str
+    hint: str
+
+
+class Line(Protocol):
+    """A refused line. `private`: only payroll may read why."""
+
+    @property
+    def row(self) -> int: ...
+    @property
+    def column(self) -> str: ...
+    @property
+    def value(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def hint(self) -> str: ...
+    @property
+    def private(self) -> bool: ...
+
+
+def told(line: Line, *, payroll: bool) -> Told:
+    """The line as somebody may read it, who reads what is payroll's or does not."""
+    if line.private and not payroll:
+        return Told(
+            line.row, line.column, "", "a detail for payroll is refused", "somebody with the right pay:read sees why"
+        )
+    return Told(line.row, line.column, line.value, line.reason, line.hint)

@@ -22,7 +22,8 @@ LEASE_S = 15
 """Whoever sends a file says so every quarter of this time; another process takes over when it does not."""
 _COLUMNS = (
     "agency_id, import_id, kind, file_name, rows_total, accepted, duplicate, refused, state, here, error, hint, subject, name,"
-    " asked_at, began_at, moved_at, ended_at, encoding, headers, batch_rows, batches_done"
+    " asked_at, began_at, moved_at, ended_at, encoding, headers, batch_rows, batches_done,"
+    " started_at, tries, leased_by"
 )
 
 
@@ -52,6 +53,11 @@ class FileImport:
     headers: Mapping[str, str] | None
     batch_rows: int | None
     batches_done: int
+    started_at: datetime | None
+    """When somebody first sent it; a file from a page may have waited before."""
+    tries: int
+    """How often it was begun since the last batch got through."""
+    leased_by: UUID | None
 
     @property
     def rows_done(self) -> int:
@@ -71,6 +77,8 @@ class Refusal:
     value: str
     reason: str
     hint: str
+    private: bool = False
+    """Only payroll may read why."""
 
 
 @dataclass(frozen=True)
@@ -125,9 +133,9 @@ async def refuse(tx: Tx, *, agency_id: UUID, import_id: UUID, refusals: Sequence
         return
     await tx.execute(
         """
-        INSERT INTO import_refusal (agency_id, import_id, "row", "column", value, reason, hint)
+        INSERT INTO import_refusal (agency_id, import_id, "row", "column", value, reason, hint, private)
         SELECT :agency, :import, * FROM unnest(CAST(:rows AS integer[]), CAST(:columns AS text[]), CAST(:values AS text[]),
-            CAST(:reasons AS text[]), CAST(:hints AS text[]))
+            CAST(:reasons AS text[]), CAST(:hints AS text[]), CAST(:private AS boolean[]))
         LIMIT greatest(0, :most - (SELECT count(*) FROM import_refusal WHERE agency_id = :agency AND import_id = :import))
         ON CONFLICT DO NOTHING
         """,
@@ -137,6 +145,7 @@ async def refuse(tx: Tx, *, agency_id: UUID, import_id: UUID, refusals: Sequence
         columns=[one.column for one in refusals],
         reasons=[one.reason for one in refusals],
         hints=[one.hint for one in refusals],
+        private=[one.private for one in refusals],
         most=REFUSALS_MAX,
     )
 
@@ -180,7 +189,7 @@ async def latest(
 async def refusals(tx: Tx, *, agency_id: UUID, import_id: UUID, most: int, after_row: int = 0) -> list[Refusal]:
     """Refused lines in the file's order."""
     result = await tx.execute(
-        'SELECT "row", "column", value, reason, hint FROM import_refusal'
+        'SELECT "row", "column", value, reason, hint, private FROM import_refusal'
         ' WHERE agency_id = :agency AND import_id = :import AND "row" > :after ORDER BY "row" LIMIT :most',
         agency=agency_id,
         **{"import": import_id},
@@ -190,21 +199,23 @@ async def refusals(tx: Tx, *, agency_id: UUID, import_id: UUID, most: int, after
     return [Refusal(**row._mapping) for row in result]
 
 
-async def receipts(tx: Tx, *, agency_id: UUID, import_id: UUID) -> list[str]:
-    """The receipts of a file that was sent from a page, as lines of CSV without a header, a batch each."""
+async def receipts(tx: Tx, *, agency_id: UUID, import_id: UUID, batch: int) -> str | None:
+    """One batch's receipts of a file that was sent from a page, as lines of CSV; None after the last."""
     result = await tx.execute(
-        "SELECT lines FROM import_receipts WHERE agency_id = :agency AND import_id = :import ORDER BY batch",
+        "SELECT lines FROM import_receipts WHERE agency_id = :agency AND import_id = :import AND batch = :batch",
         agency=agency_id,
         **{"import": import_id},
+        batch=batch,
     )
-    return [row.lines for row in result]
+    found: str | None = result.scalar_one_or_none()
+    return found
 
 
-async def sweep(tx: Tx, *, agency_id: UUID) -> None:
-    """Forget what began over a month ago and is over."""
+async def sweep(tx: Tx, *, agency_id: UUID | None = None) -> None:
+    """Forget what began over a month ago and is over: of one agency, or of all that the transaction sees."""
     await tx.execute(
-        "DELETE FROM file_import WHERE agency_id = :agency AND (ended_at IS NOT NULL OR NOT here)"
-        " AND began_at < clock_timestamp() - make_interval(days => :days)",
+        "DELETE FROM file_import WHERE (CAST(:agency AS uuid) IS NULL OR agency_id = :agency)"
+        " AND (ended_at IS NOT NULL OR NOT here) AND began_at < clock_timestamp() - make_interval(days => :days)",
         agency=agency_id,
         days=KEEP_DAYS,
     )
@@ -284,11 +295,14 @@ async def take(tx: Tx, file: NewFile, content: Iterable[bytes]) -> bool:
     return True
 
 
-async def claim(tx: Tx) -> FileImport | None:
-    """The oldest file that nobody sends, now ours. Files of one agency go one after the other: later ones may need earlier."""
+async def claim(tx: Tx, *, by: UUID) -> FileImport | None:
+    """The oldest file that nobody sends, now `by`'s. Files of one agency go one after the other: later ones may need earlier."""
     result = await tx.execute(
         f"""
-        UPDATE file_import SET state = 'running', leased_until = clock_timestamp() + make_interval(secs => :lease)
+        UPDATE file_import SET state = 'running', tries = tries + 1, leased_by = :by,
+            leased_until = clock_timestamp() + make_interval(secs => :lease),
+            moved_at = CASE WHEN started_at IS NULL THEN clock_timestamp() ELSE moved_at END,
+            started_at = coalesce(started_at, clock_timestamp())
         WHERE (agency_id, import_id) = (
             SELECT f.agency_id, f.import_id FROM file_import f
             WHERE f.here AND f.ended_at IS NULL AND (f.leased_until IS NULL OR f.leased_until < clock_timestamp())
@@ -300,39 +314,51 @@ async def claim(tx: Tx) -> FileImport | None:
             ORDER BY f.began_at LIMIT 1 FOR UPDATE SKIP LOCKED)
         RETURNING {_COLUMNS}
         """,  # noqa: S608  constant text
+        by=by,
         lease=LEASE_S,
     )
     row = result.first()
     return None if row is None else _file(row)
 
 
-async def renew(tx: Tx, file: FileImport) -> None:
-    """Say that we still send it."""
-    await tx.execute(
-        "UPDATE file_import SET leased_until = clock_timestamp() + make_interval(secs => :lease)"
-        " WHERE agency_id = :agency AND import_id = :import AND ended_at IS NULL",
+_MINE = (
+    " WHERE agency_id = :agency AND import_id = :import AND leased_by = :by AND ended_at IS NULL RETURNING import_id"
+)
+
+
+async def renew(tx: Tx, file: FileImport) -> bool:
+    """Say that we still send it. False: somebody else does now."""
+    result = await tx.execute(
+        "UPDATE file_import SET leased_until = clock_timestamp() + make_interval(secs => :lease)" + _MINE,  # noqa: S608  constant text
         agency=file.agency_id,
         **{"import": file.import_id},
+        by=file.leased_by,
         lease=LEASE_S,
     )
+    return result.first() is not None
 
 
-async def hold(tx: Tx, file: FileImport, *, error: str) -> None:
-    """Say what keeps it."""
+async def hold(tx: Tx, file: FileImport, *, error: str, seconds: int, fault: bool) -> None:
+    """Say what keeps it, and that it is tried again after so many seconds, by anybody. `fault`: the try counts."""
     await tx.execute(
-        "UPDATE file_import SET error = :error WHERE agency_id = :agency AND import_id = :import AND ended_at IS NULL",
+        "UPDATE file_import SET error = :error, leased_by = NULL, tries = tries - :less,"  # noqa: S608  constant text
+        " leased_until = clock_timestamp() + make_interval(secs => :seconds)" + _MINE,
         agency=file.agency_id,
         **{"import": file.import_id},
+        by=file.leased_by,
         error=error,
+        less=0 if fault else 1,
+        seconds=seconds,
     )
 
 
 async def release(tx: Tx, file: FileImport) -> None:
     """Let another process go on with it at once."""
     await tx.execute(
-        "UPDATE file_import SET leased_until = NULL WHERE agency_id = :agency AND import_id = :import AND ended_at IS NULL",
+        "UPDATE file_import SET leased_until = NULL, leased_by = NULL, tries = tries - 1" + _MINE,  # noqa: S608  constant text
         agency=file.agency_id,
         **{"import": file.import_id},
+        by=file.leased_by,
     )
 
 
@@ -355,11 +381,13 @@ async def keep_batch(
     result = await tx.execute(
         """
         UPDATE file_import SET batches_done = :batch + 1, accepted = accepted + :accepted, duplicate = duplicate + :duplicate,
-            refused = refused + :refused, moved_at = clock_timestamp(), error = NULL
-        WHERE agency_id = :agency AND import_id = :import AND batches_done = :batch AND ended_at IS NULL RETURNING import_id
+            refused = refused + :refused, moved_at = clock_timestamp(), error = NULL, tries = 1
+        WHERE agency_id = :agency AND import_id = :import AND leased_by = :by AND batches_done = :batch
+            AND ended_at IS NULL RETURNING import_id
         """,
         agency=file.agency_id,
         **{"import": file.import_id},
+        by=file.leased_by,
         batch=batch,
         accepted=counts.get("accepted", 0),
         duplicate=counts.get("duplicate", 0),
@@ -379,21 +407,22 @@ async def keep_batch(
 
 
 async def end(tx: Tx, file: FileImport, *, error: str | None = None, hint: str | None = None) -> None:
-    """It is over; the file itself, with all it says of people, goes."""
-    await tx.execute(
-        """
+    """It is over, if it is still ours; the file itself, with all it says of people, goes."""
+    result = await tx.execute(
+        f"""
         UPDATE file_import SET state = CASE WHEN CAST(:error AS text) IS NULL THEN 'done' ELSE 'failed' END,
             error = CAST(:error AS text), hint = CAST(:hint AS text), ended_at = clock_timestamp(),
-            rows_total = CASE WHEN CAST(:error AS text) IS NULL THEN accepted + duplicate + refused ELSE rows_total END
-        WHERE agency_id = :agency AND import_id = :import AND ended_at IS NULL
-        """,
+            rows_total = CASE WHEN CAST(:error AS text) IS NULL THEN accepted + duplicate + refused ELSE rows_total END {_MINE}
+        """,  # noqa: S608  constant text
         agency=file.agency_id,
         **{"import": file.import_id},
+        by=file.leased_by,
         error=error,
         hint=hint,
     )
-    await tx.execute(
-        "DELETE FROM import_content WHERE agency_id = :agency AND import_id = :import",
-        agency=file.agency_id,
-        **{"import": file.import_id},
-    )
+    if result.first() is not None:
+        await tx.execute(
+            "DELETE FROM import_content WHERE agency_id = :agency AND import_id = :import",
+            agency=file.agency_id,
+            **{"import": file.import_id},
+        )

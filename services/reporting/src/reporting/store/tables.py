@@ -539,6 +539,9 @@ file_import = Table(
     Column("headers", JSONB),
     Column("batch_rows", Integer),
     Column("batches_done", Integer, nullable=False, server_default=text("0")),
+    Column("started_at", DateTime(timezone=True)),
+    Column("tries", Integer, nullable=False, server_default=text("0")),
+    Column("leased_by", Uuid),
     Column("leased_until", DateTime(timezone=True)),
     CheckConstraint("state IN ('waiting', 'running', 'stopped', 'done', 'failed')", name="known_state"),
     CheckConstraint("(ended_at IS NULL) = (state IN ('waiting', 'running'))", name="over"),
@@ -563,9 +566,12 @@ def _of_import(name: str, key: str, *columns: Column[Any]) -> Table:
 
 
 import_refusal = _of_import(
-    "import_refusal", "row", *(Column(name, Text, nullable=False) for name in ("column", "value", "reason", "hint"))
+    "import_refusal",
+    "row",
+    *(Column(name, Text, nullable=False) for name in ("column", "value", "reason", "hint")),
+    Column("private", Boolean, nullable=False),
 )
-"""Refused lines that the pages show, without values that only payroll or compliance may read."""
+"""Refused lines that the pages show. `private`: without the value, and only payroll reads why."""
 
 import_content = _of_import("import_content", "part", Column("content", LargeBinary, nullable=False))
 """A file that was sent from a page, in parts, until its import is over."""

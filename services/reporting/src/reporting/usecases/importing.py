@@ -14,6 +14,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import count
 from pathlib import Path
 from uuid import UUID
 
@@ -21,6 +22,7 @@ import structlog
 
 from paybill_common.clock import Clock
 from paybill_common.db import Database, is_transient
+from paybill_common.ids import new_id
 from paybill_importer.client import Away, Refused, Services
 from paybill_importer.layouts import Kind, needs
 from paybill_importer.reading import CannotReadFile, mapping_of
@@ -34,12 +36,16 @@ log = structlog.get_logger()
 BATCH_ROWS = 500
 BACKOFF_FIRST_S = 2
 BACKOFF_MAX_S = 30
+AWAY_S = 8
+"""After so long a service that does not answer is asked again."""
 RENEW_S = store.LEASE_S // 4
 RUNBOOK = "docs/runbooks/stuck-import.md"
 """What an operator reads when an import fails on our side."""
 ENCODINGS = {"utf-8": "UTF-8", "cp1252": "Windows (Excel’s plain CSV)"}
-ServicesOf = Callable[[str, UUID], Services | None]
-"""The doors of the services with the rights that a person has today, in one agency; None: they have none any more."""
+TRIES_MAX = 12
+"""So often a file is begun without a batch getting through, services that are away not counted."""
+ServicesOf = Callable[[str, UUID], Services]
+"""The doors of the services, in one agency, with the rights that a person has whenever one is asked."""
 
 
 class Unreadable(Exception):
@@ -80,87 +86,79 @@ async def take(database: Database, clock: Clock, file: NewFile, path: Path) -> b
 
 
 class Sender:
-    """Sends the files that wait, one after the other."""
+    """Sends the files that wait, one after the other; one that cannot go on steps aside for those of other agencies."""
 
     def __init__(self, database: Database, clock: Clock, services_of: ServicesOf) -> None:
         self._database = database
         self._clock = clock
         self._services_of = services_of
+        self._me = new_id()
 
     async def send_next(self, stop: asyncio.Event) -> bool:
-        """Send the oldest file that nobody sends, to its end or until `stop`. False when there is none."""
+        """Send the oldest file that nobody sends: to its end, until it is held, or until `stop`. False when there is none."""
         async with self._database.transaction(now=self._clock.now()) as tx:
-            file = await store.claim(tx)
+            file = await store.claim(tx, by=self._me)
         if file is None:
             return False
-        renewing = asyncio.create_task(self._renew(file))
-        sending = asyncio.create_task(self._send(file))
-        stopping = asyncio.create_task(stop.wait())
+        tasks = [asyncio.create_task(work) for work in (self._send(file), self._renew(file), stop.wait())]
+        sending = tasks[0]
         try:
-            await asyncio.wait({sending, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (sending, stopping, renewing):
+            for task in tasks:
                 task.cancel()
-            _, _, outcome = await asyncio.gather(renewing, stopping, sending, return_exceptions=True)
-        if isinstance(outcome, asyncio.CancelledError):
-            await self._release(file)
-        elif isinstance(outcome, LostFile):
-            log.warning("import.lost", import_id=str(file.import_id))
-        elif isinstance(outcome, BaseException):
-            await self._release(file)
-            raise outcome
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if sending.cancelled():
+            await self._release(file)  # told to stop, or lost to another process: then this changes nothing
+        elif (error := sending.exception()) is not None:
+            await self._stumbled(file, error)
         return True
 
     async def _send(self, file: FileImport) -> None:
-        """Try until it is over; a service that is away is asked again."""
-        backoff_s = BACKOFF_FIRST_S
+        if file.tries > TRIES_MAX:
+            log.error("import.failed", import_id=str(file.import_id), tries=TRIES_MAX, action=RUNBOOK)
+            text = f"{file.error or 'It was begun'} After {TRIES_MAX} tries without a step on, no more is sent."
+            await self._end(file, text, "Import it again when the cause is gone; tell whoever runs this.")
+            return
+        journal = DatabaseJournal(self._database, self._clock, file)
         with tempfile.TemporaryDirectory(prefix="paybill-import-") as folder:
             path = Path(folder) / "file"
             await self._unpack(file, path)
-            while True:
-                journal = await self._journal(file)
-                before = journal.batches_done
-                try:
-                    await self._send_rows(file, path, journal)
-                except Away as error:
-                    backoff_s = BACKOFF_FIRST_S if journal.batches_done > before else min(backoff_s * 2, BACKOFF_MAX_S)
-                    await self._hold(file, f"{error} It is asked again by itself.")
-                    await asyncio.sleep(backoff_s)
-                except CannotReadFile as error:
-                    await self._end(file, _said(error, path, file.file_name), "Correct the file and import it again.")
-                    return
-                except Refused as error:
-                    await self._end(file, error.detail, error.hint)
-                    return
-                except LostFile:
-                    raise
-                except Exception as error:
-                    if is_transient(error):
-                        raise
-                    log.error(
-                        "import.failed", import_id=str(file.import_id), error=error, action=RUNBOOK, exc_info=True
-                    )
-                    await self._end(
-                        file,
-                        "Something went wrong on our side.",
-                        "Import it again; if it stays, tell whoever runs this.",
-                    )
-                    return
-                else:
-                    await self._end(file)
-                    return
+            try:
+                await self._send_rows(file, path, journal)
+            except CannotReadFile as error:
+                await self._end(file, _said(error, path, file.file_name), "Correct the file and import it again.")
+            except Refused as error:
+                await self._end(file, error.detail, error.hint)
+            else:
+                await self._end(file)
+
+    async def _stumbled(self, file: FileImport, error: BaseException) -> None:
+        """Something kept it: it is tried again, in a while and not without end."""
+        if isinstance(error, LostFile):
+            log.warning("import.lost", import_id=str(file.import_id))
+            return
+        seconds = min(BACKOFF_FIRST_S * 2 ** min(file.tries, 10), BACKOFF_MAX_S)
+        if isinstance(error, Away):
+            log.warning("import.held", import_id=str(file.import_id), error=error)
+            await self._hold(file, f"{error} It is asked again by itself.", max(seconds, AWAY_S), fault=error.fault)
+        elif is_transient(error):
+            log.warning("import.held", import_id=str(file.import_id), error=error)
+            await self._hold(file, "Our own database or disk gave way. It goes on by itself.", seconds, fault=True)
+        else:
+            log.error("import.stumbled", import_id=str(file.import_id), error=error, action=RUNBOOK, exc_info=error)
+            await self._hold(
+                file, "Something went wrong on our side. It is tried again by itself.", seconds, fault=True
+            )
 
     async def _send_rows(self, file: FileImport, path: Path, journal: DatabaseJournal) -> None:
-        services = self._services_of(file.subject, file.agency_id)
-        if services is None:
-            raise _NoRights
-        kind = Kind(file.kind)
-        mapping = own_headers(file.headers or {})
-        source = await asyncio.to_thread(open_file, kind, path, mapping=mapping, encoding=file.encoding or "utf-8")
+        kind, mapping = Kind(file.kind), own_headers(file.headers or {})
+        encoding = file.encoding or "utf-8"
+        source = await asyncio.to_thread(open_file, kind, path, mapping=mapping, encoding=encoding, checked=True)
         await send_rows(
             kind,
             source,
-            client=services,
+            client=self._services_of(file.subject, file.agency_id),
             agency_id=file.agency_id,
             journal=journal,
             kept=_nothing,
@@ -169,30 +167,25 @@ class Sender:
 
     async def _unpack(self, file: FileImport, path: Path) -> None:
         with path.open("wb") as sink:
-            for part in range(1_000_000):
+            for part in count():
                 async with self._database.transaction(now=self._clock.now(), read_only=True) as tx:
                     piece = await store.content(tx, agency_id=file.agency_id, import_id=file.import_id, part=part)
                 if piece is None:
                     return
                 sink.write(piece)
 
-    async def _journal(self, file: FileImport) -> DatabaseJournal:
-        async with self._database.transaction(now=self._clock.now(), read_only=True) as tx:
-            found = await store.find(tx, agency_id=file.agency_id, import_id=file.import_id)
-        if found is None or found.over:
-            raise LostFile
-        return DatabaseJournal(self._database, self._clock, found)
-
     async def _renew(self, file: FileImport) -> None:
+        """Until the file is lost to another process."""
         while True:
             await asyncio.sleep(RENEW_S)
             with contextlib.suppress(Exception):  # the next time, or another process takes over
                 async with self._database.transaction(now=self._clock.now()) as tx:
-                    await store.renew(tx, file)
+                    if not await store.renew(tx, file):
+                        return
 
-    async def _hold(self, file: FileImport, error: str) -> None:
+    async def _hold(self, file: FileImport, error: str, seconds: int, *, fault: bool) -> None:
         async with self._database.transaction(now=self._clock.now()) as tx:
-            await store.hold(tx, file, error=error)
+            await store.hold(tx, file, error=error, seconds=seconds, fault=fault)
 
     async def _end(self, file: FileImport, error: str | None = None, hint: str | None = None) -> None:
         async with self._database.transaction(now=self._clock.now()) as tx:
@@ -201,6 +194,11 @@ class Sender:
     async def _release(self, file: FileImport) -> None:
         async with self._database.transaction(now=self._clock.now()) as tx:
             await store.release(tx, file)
+
+    async def sweep(self) -> None:
+        """Forget, of every agency, what is over for a month."""
+        async with self._database.transaction(now=self._clock.now()) as tx:
+            await store.sweep(tx)
 
 
 class DatabaseJournal:
@@ -238,18 +236,8 @@ class DatabaseJournal:
         self._counts += counts
 
 
-class _Lacking(Refused):
-    status = 403
-    detail = "Whoever sent this file may not act for this agency any more."
-    hint = "Somebody who may can import it again: what is known already changes nothing."
-    errors = ()
-
-
-_NoRights = _Lacking()
-
-
 def _csv(receipts: Sequence[Receipt]) -> str:
-    """Lines of receipts; what only payroll or compliance may read is not kept here."""
+    """Lines of receipts, without values that only payroll may read."""
     sink = io.StringIO()
     csv.writer(sink).writerows(cells_of(replace(one, value="") if one.private else one) for one in receipts)
     return sink.getvalue()
@@ -257,7 +245,7 @@ def _csv(receipts: Sequence[Receipt]) -> str:
 
 def _said(error: CannotReadFile, path: Path, name: str) -> str:
     """The reader's words about the file as its sender knows it."""
-    return str(error).replace(str(path), name)
+    return str(error).replace(str(path), name)[:2_000].replace("\x00", " ")
 
 
 async def _nothing(_: Sequence[Receipt]) -> None:

@@ -18,6 +18,7 @@ from reporting.api.web.exports import Column, Format, download
 from reporting.api.web.overview import WeekPath
 from reporting.api.web.route import PageRoute
 from reporting.api.weeks import sunday, words_line
+from reporting.domain import file_import as rules
 from reporting.domain import words
 from reporting.domain.cells import Cell
 from reporting.store import imports, lists
@@ -267,8 +268,10 @@ async def export_refused(request: Request, agency_id: UUID, import_id: UUID, kin
     async def read(tx: Tx) -> Sequence[Any]:
         if await imports.find(tx, agency_id=agency_id, import_id=import_id) is None:
             raise not_found("import", import_id)
-        return await imports.refusals(tx, agency_id=agency_id, import_id=import_id, most=imports.REFUSALS_MAX)
+        found = await imports.refusals(tx, agency_id=agency_id, import_id=import_id, most=imports.REFUSALS_MAX)
+        return [rules.told(one, payroll=payroll) for one in found]
 
+    payroll = (await visitor(request)).may("pay:read")
     return await _of_agency(request, agency_id, f"refused-{import_id}", kind, REFUSED_LINES, read)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import hashlib
 import io
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
@@ -20,7 +22,7 @@ from starlette.datastructures import UploadFile
 
 from paybill_common.http.problems import Problem, not_found
 from paybill_common.ids import derived_id
-from paybill_importer.layouts import LAYOUTS, Kind
+from paybill_importer.layouts import LAYOUTS, Kind, private_columns
 from paybill_importer.reading import CannotReadFile
 from paybill_importer.receipts import HEADER
 from reporting.api.importing import waits
@@ -55,9 +57,15 @@ LISTED = 20
 SHOWN = 100
 """Refused lines on the page; the rest are in the receipts."""
 STEP = 10
+UPLOADS_AT_ONCE = asyncio.Semaphore(3)
+"""Each lies on disk twice while it is read."""
 COLUMNS_MAX = 100
 HEADER_CHARS_MAX = 80
 RIGHT = "write"
+PAY = "pay:read"
+PRIVATE_KINDS = frozenset(kind.value for kind in Kind if private_columns(kind))
+BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
+"""By it Excel knows UTF-8."""
 UPLOADS = r"^/agencies/[0-9a-fA-F-]{36}/imports$"
 """Where files come in that are larger than other requests may be."""
 
@@ -75,11 +83,11 @@ async def send_file(request: Request, agency_id: UUID) -> Response:
     """Take a file: an unreadable one is refused on the spot, any other is sent on and followed on its page."""
     who = await visitor(request)
     who.agency(agency_id)
-    async with request.form(max_files=1, max_fields=10) as raw:
+    if not who.may(RIGHT):
+        raise Problem(403, "right_missing", "Importing files needs the right write, which your account lacks.")
+    async with UPLOADS_AT_ONCE, request.form(max_files=1, max_fields=10) as raw:
         form = texts(raw)
         check_csrf(who, form.get("csrf"))
-        if not who.may(RIGHT):
-            raise Problem(403, "right_missing", "Importing files needs the right write, which your account lacks.")
         kind, encoding = _kind(form), form.get("encoding", "utf-8")
         file = raw.get("file")
         if not isinstance(file, UploadFile) or not file.filename:
@@ -91,7 +99,7 @@ async def send_file(request: Request, agency_id: UUID) -> Response:
             headers = (await store.headers_of(tx, agency_id=agency_id)).get(kind.value, {})
         with tempfile.TemporaryDirectory(prefix="paybill-upload-") as folder:
             path = Path(folder) / "file"
-            await asyncio.to_thread(_write, file, path)
+            digest = await asyncio.to_thread(_write, file, path)
             try:
                 checked = await importing.check(kind, path, name=name, encoding=encoding, headers=headers)
             except Unreadable as error:
@@ -101,7 +109,9 @@ async def send_file(request: Request, agency_id: UUID) -> Response:
                 return await _form(request, who, agency_id, kind=kind, wrong=rules.lacking(lacking), encoding=encoding)
             new = NewFile(
                 agency_id=agency_id,
-                import_id=derived_id("ui-import", agency_id, who.principal.subject, form.get("key")),
+                import_id=derived_id(
+                    "ui-import", agency_id, who.principal.subject, form.get("key"), kind, encoding, name, digest
+                ),
                 kind=kind.value,
                 file_name=name,
                 rows_total=checked.rows_total,
@@ -157,13 +167,24 @@ async def receipts_file(request: Request, agency_id: UUID, import_id: UUID) -> R
     who.agency(agency_id)
     async with reading(request, agency_id) as tx:
         found = await _found(tx, agency_id, import_id)
-        parts = await store.receipts(tx, agency_id=agency_id, import_id=import_id)
-    sink = io.StringIO()
-    csv.writer(sink).writerow(HEADER)
+    if found.kind in PRIVATE_KINDS and not who.may(PAY):
+        raise Problem(403, "right_missing", f"Receipts of {rules.WORDS[found.kind].name.lower()} need the right {PAY}.")
     stem = Path(found.file_name).stem[:80]
     safe = "".join(ch if ch.isascii() and (ch.isalnum() or ch in "-_") else "-" for ch in stem) or "file"
+
+    async def lines() -> AsyncIterator[str]:
+        sink = io.StringIO()
+        csv.writer(sink).writerow(HEADER)
+        yield BOM + sink.getvalue()
+        for batch in count():
+            async with reading(request, agency_id) as tx:
+                part = await store.receipts(tx, agency_id=agency_id, import_id=import_id, batch=batch)
+            if part is None:
+                return
+            yield part
+
     return StreamingResponse(
-        iter([sink.getvalue(), *parts]),
+        lines(),
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{safe}-receipts.csv"', "Cache-Control": "no-store"},
     )
@@ -196,9 +217,10 @@ async def import_page(
         percent=_percent(file),
         facts=_facts(file, state, at),
         still=at - file.moved_at,
-        refused=refused,
+        refused=[rules.told(one, payroll=who.may(PAY)) for one in refused],
         moving=not file.over,
         step=step,
+        receipts=file.kind not in PRIVATE_KINDS or who.may(PAY),
         news=said != step,
         next_acts=_next(file, agency_id, week) if state == "done" else [],
         own_work=True,
@@ -321,10 +343,13 @@ def _name(given: str) -> str:
     return "".join(ch for ch in name if ch.isprintable())[-200:] or "file"
 
 
-def _write(file: UploadFile, path: Path) -> None:
+def _write(file: UploadFile, path: Path) -> str:
+    """Copy the file to a path of its own; returns its SHA-256."""
     file.file.seek(0)
     with path.open("wb") as sink:
         shutil.copyfileobj(file.file, sink)
+    with path.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()
 
 
 def _csv_file(name: str, text: str) -> Response:
