@@ -572,3 +572,21 @@ async def test_nobody_to_tell_stops_no_import(services: StandIn, tmp_path: Path)
         outcome = await import_file(Kind.HOURS, path, client=client, agency_id=AGENCY, options=Options(batch_rows=4))
     assert outcome.accepted == 25
     assert "This needs the scope write." in outcome.untold
+
+
+async def test_a_value_that_no_row_may_have_refuses_its_line_and_no_other(services: StandIn, tmp_path: Path) -> None:
+    """Two names that each fit a cell make one that does not fit the door."""
+    path = tmp_path / "w.csv"
+    names = [("Ann", "Example"), ("B" * 300, "E" * 300), ("Cy", "Example")]
+    path.write_text("Ref,Forename,Surname\n" + "".join(f"W-{n},{a},{b}\n" for n, (a, b) in enumerate(names)))
+
+    def check(tail: str, body: dict[str, Any]) -> httpx.Response | None:
+        long = [n for n, row in enumerate(body["rows"]) if len(row["values"]["name"]) > 500]
+        errors = [{"pointer": f"#/rows/{n}/values/name", "detail": "at most 500 characters", "code": "x"} for n in long]
+        return httpx.Response(422, json={"code": "invalid_request", "detail": "no", "errors": errors}) if long else None
+
+    services.refuse = lambda tail, body: check(tail, body) if tail == "imports/workers" else None
+    outcome = await imported(services, Kind.WORKERS, path)
+    found = receipts(outcome.receipts)
+    assert [line["status"] for line in found] == ["accepted", "refused", "accepted"]
+    assert (found[1]["column"], found[1]["reason"]) == ("Surname", "at most 500 characters")

@@ -139,16 +139,46 @@ async def _to_timesheet(
 async def _send_rows(
     target: str, chunk: Sequence[tuple[_Line, list[dict[str, str]]]], to: Destination, number: int
 ) -> None:
-    rows = [{"row": line.row.number, "values": values} for line, several in chunk for values in several]
-    body = {"import_id": str(to.import_id), "rows": rows}
-    key = to.key(f"timesheet/{target}/{number}")
-    answer = await to.client.post("timesheet", to.path(f"imports/{target}"), body, key=key)
+    going = list(chunk)
+    for attempt in range(_ROUNDS_MAX):
+        owners = [line for line, several in going for _ in several]
+        rows = [{"row": line.row.number, "values": values} for line, several in going for values in several]
+        if not rows:
+            return
+        key = to.key(f"timesheet/{target}/{number}" + (f"/{attempt}" if attempt else ""))
+        try:
+            answer = await to.client.post(
+                "timesheet", to.path(f"imports/{target}"), {"import_id": str(to.import_id), "rows": rows}, key=key
+            )
+            break
+        except Refused as refused:
+            wrong = _too_much(refused, owners)
+            if not wrong:
+                raise
+            going = [(line, several) for line, several in going if line not in wrong]
+    else:
+        for line, _ in going:
+            line.refuse(Fault("too many lines of this batch are wrong", "correct the others first"))
+        return
     by_row: dict[int, list[Mapping[str, Any]]] = {}
     for receipt in answer["receipts"]:
         by_row.setdefault(int(receipt["row"]), []).append(receipt)
-    for line, _ in chunk:
+    for line, _ in going:
         _take(line, by_row.get(line.row.number, []))
         line.fault = line.fault and _in_our_names(line.fault, line.row)
+
+
+def _too_much(refused: Refused, owners: Sequence[_Line]) -> list[_Line]:
+    """The lines whose values no row may have, marked refused; `owners` are the lines of the rows that were sent."""
+    found: list[_Line] = []
+    for pointer, detail, _ in refused.errors:
+        match = _POINTER.fullmatch(pointer)
+        if refused.status == UNPROCESSABLE and match is not None and int(match[1]) < len(owners):
+            line = owners[int(match[1])]
+            name = (match[2] or "").rpartition("/")[2]
+            line.refuse(_in_our_names(Fault(detail, "shorten or correct it", name), line.row))
+            found.append(line)
+    return found
 
 
 def _take(line: _Line, receipts: Sequence[Mapping[str, Any]]) -> None:

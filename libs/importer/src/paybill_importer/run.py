@@ -200,4 +200,5 @@ def _same_at_end(batch: list[Row], row: Row, together: str | None) -> int:
 
 
 def _length(row: Row) -> int:
-    return sum(len(name) + len(text) + 8 for name, text in row.values.items())
+    """About its length in JSON, where a character beyond ASCII is written with six."""
+    return sum(len(name) + len(text) * (1 if text.isascii() else 6) + 8 for name, text in row.values.items())
