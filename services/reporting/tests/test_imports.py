@@ -250,7 +250,7 @@ async def test_a_service_that_is_away_is_asked_again_and_the_page_says_so(
         assert await sender(site, owner).send_next(asyncio.Event())
         text = await seen(browser, path)
     assert "Waits for a service" in held
-    assert "The timesheet service does not answer: ConnectError. It is asked again by itself." in held
+    assert "The timesheet service does not answer: ConnectError. It is tried again by itself" in held
     assert "Accepted 3" in text
 
 

@@ -141,15 +141,13 @@ class Sender:
         seconds = min(BACKOFF_FIRST_S * 2 ** min(file.tries, 10), BACKOFF_MAX_S)
         if isinstance(error, Away):
             log.warning("import.held", import_id=str(file.import_id), error=error)
-            await self._hold(file, f"{error} It is asked again by itself.", max(seconds, AWAY_S), fault=error.fault)
+            await self._hold(file, str(error), max(seconds, AWAY_S), fault=error.fault)
         elif is_transient(error):
             log.warning("import.held", import_id=str(file.import_id), error=error)
-            await self._hold(file, "Our own database or disk gave way. It goes on by itself.", seconds, fault=True)
+            await self._hold(file, "Our own database or disk gave way.", seconds, fault=True)
         else:
             log.error("import.stumbled", import_id=str(file.import_id), error=error, action=RUNBOOK, exc_info=error)
-            await self._hold(
-                file, "Something went wrong on our side. It is tried again by itself.", seconds, fault=True
-            )
+            await self._hold(file, "Something went wrong on our side.", seconds, fault=True)
 
     async def _send_rows(self, file: FileImport, path: Path, journal: DatabaseJournal) -> None:
         kind, mapping = Kind(file.kind), own_headers(file.headers or {})
