@@ -417,6 +417,38 @@ async def test_files_of_an_agency_go_one_after_the_other_those_of_another_do_not
     assert len(second.rows) == 5
 
 
+async def test_a_person_stops_an_import_and_the_next_file_goes(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "BATCH_ROWS", 10)
+    owner, reached, go = Timesheet(), asyncio.Event(), asyncio.Event()
+
+    async def before(request: httpx.Request) -> None:
+        if owner.asked > 4:
+            reached.set()
+            await go.wait()
+
+    owner.before = before
+    async with site.sign_in() as browser:
+        path = await taken(browser, site.world, hours(95))
+        next_path = await taken(browser, site.world, hours(3))
+        door = path.replace("/progress/import/", "/imports/") + "/stop"
+        only = sender(site, owner)
+        sending = asyncio.create_task(only.send_next(asyncio.Event()))
+        await asyncio.wait_for(reached.wait(), timeout=20)
+        page = (await browser.get(path)).text
+        assert "Stop it: send none of the other" in page
+        assert (await browser.post(door, data={"csrf": "no"})).status_code == 403
+        assert (await browser.post(door, data={"csrf": csrf_of(page)})).status_code == 303
+        go.set()
+        await asyncio.wait_for(sending, timeout=20)
+        text = await seen(browser, path)
+        assert await only.send_next(asyncio.Event())
+        assert "Accepted 3" in await seen(browser, next_path)
+        again = await browser.post(door, data={"csrf": csrf_of(page)}, follow_redirects=True)
+    assert "Stopped by Pat Payroll. Import the file again to send the rest" in text
+    assert "There was nothing to stop" in again.text
+    assert len(owner.rows) < 95 + 3
+
+
 async def test_a_process_that_was_taken_for_dead_writes_nothing_more(site: Site) -> None:
     state = site.app.state
     async with site.sign_in() as browser:

@@ -426,3 +426,23 @@ async def end(tx: Tx, file: FileImport, *, error: str | None = None, hint: str |
             agency=file.agency_id,
             **{"import": file.import_id},
         )
+
+
+async def stop(tx: Tx, *, agency_id: UUID, import_id: UUID, error: str, hint: str) -> bool:
+    """No more of the file is sent, whoever sends it; it goes. False: it was over, or another program's."""
+    result = await tx.execute(
+        "UPDATE file_import SET state = 'failed', error = :error, hint = :hint, ended_at = clock_timestamp(), leased_by = NULL,"
+        " leased_until = NULL WHERE agency_id = :agency AND import_id = :import AND here AND ended_at IS NULL RETURNING import_id",
+        agency=agency_id,
+        **{"import": import_id},
+        error=error,
+        hint=hint,
+    )
+    if result.first() is None:
+        return False
+    await tx.execute(
+        "DELETE FROM import_content WHERE agency_id = :agency AND import_id = :import",
+        agency=agency_id,
+        **{"import": import_id},
+    )
+    return True

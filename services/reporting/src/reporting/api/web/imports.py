@@ -190,6 +190,27 @@ async def receipts_file(request: Request, agency_id: UUID, import_id: UUID) -> R
     )
 
 
+@router.post("/agencies/{agency_id}/imports/{import_id}/stop")
+async def stop_import(request: Request, agency_id: UUID, import_id: UUID) -> Response:
+    """Send no more of a file. What has a receipt stays; what is on its way at this moment may still arrive."""
+    who = await visitor(request)
+    who.agency(agency_id)
+    check_csrf(who, texts(await request.form(max_files=0, max_fields=5)).get("csrf"))
+    if not who.may(RIGHT):
+        raise Problem(403, "right_missing", "Stopping an import needs the right write, which your account lacks.")
+    async with database(request).transaction(now=now(request), agencies=[agency_id]) as tx:
+        stopped = await store.stop(
+            tx,
+            agency_id=agency_id,
+            import_id=import_id,
+            error=f"Stopped by {who.principal.name}.",
+            hint="Import the file again to send the rest: what is known already changes nothing.",
+        )
+    if not stopped:
+        await say(request, who, "waiting", "There was nothing to stop: the import is over.")
+    return redirect(_page_of(agency_id, import_id))
+
+
 @router.get("/agencies/{agency_id}/progress/import/{import_id}")
 async def import_page(
     request: Request, agency_id: UUID, import_id: UUID, said: Annotated[int, Query(ge=-1, le=101)] = -1
@@ -219,6 +240,7 @@ async def import_page(
         still=at - file.moved_at,
         refused=[rules.told(one, payroll=who.may(PAY)) for one in refused],
         moving=not file.over,
+        may_stop=file.here and not file.over and who.may(RIGHT),
         step=step,
         receipts=file.kind not in PRIVATE_KINDS or who.may(PAY),
         news=said != step,
