@@ -55,6 +55,9 @@ def test_the_exit_status_says_what_happened(tmp_path: Path, content: str, status
     result = CliRunner().invoke(app, ["import", "hours", str(path), "--agency", AGENCY])
     assert result.exit_code == status, result.output
     assert (tmp_path / "hours.csv.receipts.csv").exists() == (status < 2)
+    assert ("Your own headers: --mapping" in result.output) == (status == 2), (
+        "what to do with a file that cannot be read"
+    )
 
 
 def test_columns_are_listed_without_a_service(tmp_path: Path) -> None:

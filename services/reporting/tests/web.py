@@ -17,6 +17,7 @@ from owners import URLS, Owners
 from world import World
 
 from paybill_common.service import Runtime, build_app
+from paybill_importer.telling import Refusal
 from reporting.api.forward import Forward
 from reporting.store import imports
 
@@ -92,7 +93,7 @@ async def told_of_a_file(site: Site, world: World, import_id: UUID, **tally: Any
         {"kind": "hours", "file_name": "hours.csv", "rows_total": 3, "state": "done", "error": None},
     )
     counts = {"accepted": 2, "duplicate": 0, "refused": 1}
-    refusal = imports.Refusal(4, "Date", "31/02/2026", "there is no such day", "check the day and the month")
+    refusal = Refusal(4, "Date", "31/02/2026", "there is no such day", "check the day and the month")
     async with app.api_database.transaction(now=app.clock.now(), agencies=[world.agency]) as tx:
         mine = {"agency_id": world.agency, "import_id": import_id}
         await imports.tell(

@@ -33,7 +33,7 @@ class Teller:
             "file_name": _clean(file_name, 1_000)[-200:] or "file",
             "rows_total": rows_total,
         }
-        self._refusals: list[Shown] = []
+        self._refusals: list[Refusal] = []
         self._told = 0
         self._next_at = 0.0  # not money: a moment
         self.untold = ""
@@ -75,20 +75,20 @@ class Teller:
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A refused line as pages show it. `private`: only payroll may read why."""
+class Refusal:
+    """A refused line as pages show it. `private`: without its value, and only payroll may read why."""
 
     row: int
     column: str
     value: str
     reason: str
     hint: str
-    private: bool
+    private: bool = False
 
 
-def shown(receipt: Receipt) -> Shown:
+def shown(receipt: Receipt) -> Refusal:
     """A refused line in texts that every page and table takes, without a value that only payroll may read."""
-    return Shown(
+    return Refusal(
         receipt.row,
         _clean(receipt.column, 200),
         "" if receipt.private else _clean(receipt.value, 500),

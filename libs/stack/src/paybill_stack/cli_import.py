@@ -52,6 +52,11 @@ def import_(
         outcome = run(_import(kind, file, agency_id_of(agency), instance, options))
     except CannotReadFile as error:
         messages.print(f"[red bold]Cannot read[/] {error}", highlight=False, soft_wrap=True)
+        messages.print(
+            "Your own headers: --mapping; a CSV's encoding: --encoding; what it may hold: --columns",
+            highlight=False,
+            soft_wrap=True,
+        )
         raise typer.Exit(CANNOT_READ) from error
     except KeyboardInterrupt as stopped:
         raise StackError("interrupted; run the same command again to go on") from stopped

@@ -10,7 +10,7 @@ from paybill_common.migrations import migrations_folder
 from paybill_common.service import Runtime, ServiceSpec
 from reporting.api import charge_lines, imports, oauth, weeks
 from reporting.api.forward import Forward
-from reporting.api.importing import keep_importing
+from reporting.api.importing import SENDER, keep_importing, sender_of
 from reporting.api.web import (
     commands,
     detail_exports,
@@ -78,6 +78,7 @@ def extend(app: FastAPI, runtime: Runtime) -> None:
     )
     app.state.live = live.Live(runtime.api_database, runtime.clock)
     app.state.jobs = Jobs(runtime.api_database, runtime.clock)
+    runtime.state[SENDER] = sender_of(runtime, app.state.clients, app.state.forward)
     app.mount("/static", KeptStatic(directory=HERE / "static"), name="static")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -17,7 +16,7 @@ from paybill_common.service import Runtime
 from paybill_importer import client as importer
 from reporting.api import forward
 from reporting.api.forward import Forward
-from reporting.usecases.clients import BadClientsFile, Clients, Signer
+from reporting.usecases.clients import BadClientsFile, Clients
 from reporting.usecases.importing import RUNBOOK, Sender
 
 log = structlog.get_logger()
@@ -28,6 +27,8 @@ _AWAY = frozenset({429, 500, 502, 503, 504})
 PAUSES_S: tuple[float, ...] = (0.5, 1.0, 2.0)  # not money: pauses between tries of one call
 AGAIN = ":2"
 SWEEP_S = 3_600
+SENDER = "file_sender"
+"""Where the runtime's `state` keeps the process's sender."""
 NO_RIGHT = "Whoever sent this file may not act for this agency any more."
 NO_RIGHT_HINT = "Somebody who may can import it again: what is known already changes nothing."
 
@@ -126,28 +127,15 @@ def waits(state: dict[str, Any]) -> asyncio.Event:
 
 async def keep_importing(runtime: Runtime, stop: asyncio.Event) -> None:
     """Beside the API, whose processes alone hold the key that speaks for people."""
-    settings = runtime.settings
-    signer = Signer(
-        signing_key_file=settings.signing_key_file, jwks_file=settings.jwks_file, audience=settings.token_audience
-    )
-    outward = Forward(urls=settings.service_urls, signer=signer)
-    sender = sender_of(runtime, Clients(settings.clients_file, oidc_issuer=settings.oidc_issuer), outward)
+    sender: Sender = runtime.state[SENDER]
     waiting, swept_at = waits(runtime.state), 0
-    try:
-        while not stop.is_set():
-            waiting.clear()
-            if time.monotonic_ns() - swept_at > SWEEP_S * 10**9:
-                swept_at = time.monotonic_ns()
-                await _tried(sender.sweep())
-            if await _sent(sender, stop):
-                continue
+    while not stop.is_set():
+        waiting.clear()
+        if time.monotonic_ns() - swept_at > SWEEP_S * 10**9:
+            swept_at = time.monotonic_ns()
+            await _tried(sender.sweep())
+        if not await _tried(sender.send_next(stop)):
             await _either(waiting, stop)
-    finally:
-        await outward.close()
-
-
-async def _sent(sender: Sender, stop: asyncio.Event) -> bool:
-    return bool(await _tried(sender.send_next(stop)))
 
 
 async def _tried(work: Awaitable[T]) -> T | None:
@@ -165,8 +153,7 @@ async def _tried(work: Awaitable[T]) -> T | None:
 async def _either(waiting: asyncio.Event, stop: asyncio.Event) -> None:
     """Until a file comes in, we are stopped, or it is time to look for those of other processes."""
     tasks = [asyncio.create_task(waiting.wait()), asyncio.create_task(stop.wait())]
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait(tasks, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait(tasks, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -15,6 +14,7 @@ from paybill_common.http.paging import Cursor, Limit, Page, decode_cursor, encod
 from paybill_common.http.problems import ERROR_RESPONSES, Problem, invalid, not_found
 from paybill_common.http.route import TxDep, TxRoute, require
 from paybill_importer.layouts import Kind
+from paybill_importer.telling import Refusal
 from reporting.domain import file_import as rules
 from reporting.store import imports as store
 
@@ -88,7 +88,7 @@ async def tell_import(
         raise Problem(
             409, "import_tells_itself", "This file was sent from a page, which tells how far it is by itself."
         )
-    found = [store.Refusal(**one.model_dump()) for one in body.refusals]
+    found = [Refusal(**one.model_dump()) for one in body.refusals]
     await store.refuse(tx, agency_id=agency_id, import_id=import_id, refusals=found)
     return await _one(tx, agency_id, import_id)
 
@@ -137,9 +137,8 @@ async def list_import_refusals(
     )
 
 
-def _refusal(line: store.Refusal, principal: Principal) -> ImportRefusal:
-    said = rules.told(line, payroll="pay:read" in principal.scopes)
-    return ImportRefusal(**dataclasses.asdict(said), private=line.private)
+def _refusal(line: Refusal, principal: Principal) -> ImportRefusal:
+    return ImportRefusal.model_validate(rules.told(line, payroll="pay:read" in principal.scopes))
 
 
 async def _one(tx: TxDep, agency_id: UUID, import_id: UUID) -> ImportTallyOut:

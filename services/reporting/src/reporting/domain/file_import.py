@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
+from uuid import UUID
 
+from paybill_importer.telling import Refusal
 from reporting.domain import show
 from reporting.domain.words import State
 from reporting.domain.work import STILL, Run
@@ -43,38 +44,48 @@ STATES = {
 }
 
 
-class File(Protocol):
-    """What is known of one file."""
+@dataclass(frozen=True)
+class FileImport:
+    """One file. `state`: waiting, running, stopped (its program broke off), done, or failed (nothing more will be sent)."""
+
+    agency_id: UUID
+    import_id: UUID
+    kind: str
+    file_name: str
+    rows_total: int | None
+    accepted: int
+    duplicate: int
+    refused: int
+    state: str
+    here: bool
+    error: str | None
+    hint: str | None
+    subject: str
+    name: str
+    asked_at: datetime
+    began_at: datetime
+    moved_at: datetime
+    ended_at: datetime | None
+    encoding: str | None
+    headers: Mapping[str, str] | None
+    batch_rows: int | None
+    batches_done: int
+    started_at: datetime | None
+    """When somebody first sent it; a file from a page may have waited before."""
+    tries: int
+    """How often it was begun since the last batch got through."""
+    leased_by: UUID | None
 
     @property
-    def kind(self) -> str: ...
+    def rows_done(self) -> int:
+        return self.accepted + self.duplicate + self.refused
+
     @property
-    def state(self) -> str: ...
-    @property
-    def here(self) -> bool: ...
-    @property
-    def error(self) -> str | None: ...
-    @property
-    def accepted(self) -> int: ...
-    @property
-    def duplicate(self) -> int: ...
-    @property
-    def refused(self) -> int: ...
-    @property
-    def rows_done(self) -> int: ...
-    @property
-    def rows_total(self) -> int | None: ...
-    @property
-    def over(self) -> bool: ...
-    @property
-    def began_at(self) -> datetime: ...
-    @property
-    def started_at(self) -> datetime | None: ...
-    @property
-    def moved_at(self) -> datetime: ...
+    def over(self) -> bool:
+        return self.ended_at is not None
 
 
-def state_of(file: File, *, now: datetime) -> str:
+def state_of(file: FileImport, *, now: datetime) -> str:
     """A key of `STATES`."""
     if file.state == "running":
         if file.here and file.error:
@@ -83,7 +94,7 @@ def state_of(file: File, *, now: datetime) -> str:
     return "some" if file.state == "done" and file.refused else file.state
 
 
-def run_of(file: File) -> Run:
+def run_of(file: FileImport) -> Run:
     """The file as long work, for its pace."""
     return Run(
         open=not file.over,
@@ -97,7 +108,7 @@ def run_of(file: File) -> Run:
     )
 
 
-def outcome(file: File) -> str:
+def outcome(file: FileImport) -> str:
     """`2,990 accepted, 40 refused`."""
     parts = [(file.accepted, "accepted"), (file.duplicate, "known already"), (file.refused, "refused")]
     return ", ".join(f"{show.count(number)} {word}" for number, word in parts if number) or show.NOTHING
@@ -112,38 +123,10 @@ def lacking(columns: Mapping[str, Sequence[str]]) -> str:
     return f"{'; '.join(parts)}, which your account lacks. Somebody who has it can send the file; or take those columns out."
 
 
-@dataclass(frozen=True)
-class Told:
-    """A refused line for one reader."""
-
-    row: int
-    column: str
-    value: str
-    reason: str
-    hint: str
-
-
-class Line(Protocol):
-    """A refused line. `private`: only payroll may read why."""
-
-    @property
-    def row(self) -> int: ...
-    @property
-    def column(self) -> str: ...
-    @property
-    def value(self) -> str: ...
-    @property
-    def reason(self) -> str: ...
-    @property
-    def hint(self) -> str: ...
-    @property
-    def private(self) -> bool: ...
-
-
-def told(line: Line, *, payroll: bool) -> Told:
+def told(line: Refusal, *, payroll: bool) -> Refusal:
     """The line as somebody may read it, who reads what is payroll's or does not."""
-    if line.private and not payroll:
-        return Told(
-            line.row, line.column, "", "a detail for payroll is refused", "somebody with the right pay:read sees why"
-        )
-    return Told(line.row, line.column, line.value, line.reason, line.hint)
+    if payroll or not line.private:
+        return line
+    return replace(
+        line, value="", reason="a detail for payroll is refused", hint="somebody with the right pay:read sees why"
+    )

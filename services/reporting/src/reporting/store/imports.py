@@ -13,10 +13,10 @@ from typing import Any
 from uuid import UUID
 
 from paybill_common.db import Tx
+from paybill_importer.telling import REFUSALS_MAX, Refusal
+from reporting.domain.file_import import FileImport
 
 KEEP_DAYS = 30
-REFUSALS_MAX = 1_000
-"""Refused lines of one import that are shown; all are in its receipts."""
 PART_BYTES = 1_000_000
 LEASE_S = 15
 """Whoever sends a file says so every quarter of this time; another process takes over when it does not."""
@@ -25,60 +25,6 @@ _COLUMNS = (
     " asked_at, began_at, moved_at, ended_at, encoding, headers, batch_rows, batches_done,"
     " started_at, tries, leased_by"
 )
-
-
-@dataclass(frozen=True)
-class FileImport:
-    """One file. `state`: waiting, running, stopped (its program broke off), done, or failed (nothing more will be sent)."""
-
-    agency_id: UUID
-    import_id: UUID
-    kind: str
-    file_name: str
-    rows_total: int | None
-    accepted: int
-    duplicate: int
-    refused: int
-    state: str
-    here: bool
-    error: str | None
-    hint: str | None
-    subject: str
-    name: str
-    asked_at: datetime
-    began_at: datetime
-    moved_at: datetime
-    ended_at: datetime | None
-    encoding: str | None
-    headers: Mapping[str, str] | None
-    batch_rows: int | None
-    batches_done: int
-    started_at: datetime | None
-    """When somebody first sent it; a file from a page may have waited before."""
-    tries: int
-    """How often it was begun since the last batch got through."""
-    leased_by: UUID | None
-
-    @property
-    def rows_done(self) -> int:
-        return self.accepted + self.duplicate + self.refused
-
-    @property
-    def over(self) -> bool:
-        return self.ended_at is not None
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """A refused line as pages show it."""
-
-    row: int
-    column: str
-    value: str
-    reason: str
-    hint: str
-    private: bool = False
-    """Only payroll may read why."""
 
 
 @dataclass(frozen=True)
@@ -421,11 +367,7 @@ async def end(tx: Tx, file: FileImport, *, error: str | None = None, hint: str |
         hint=hint,
     )
     if result.first() is not None:
-        await tx.execute(
-            "DELETE FROM import_content WHERE agency_id = :agency AND import_id = :import",
-            agency=file.agency_id,
-            **{"import": file.import_id},
-        )
+        await _drop_content(tx, agency_id=file.agency_id, import_id=file.import_id)
 
 
 async def stop(tx: Tx, *, agency_id: UUID, import_id: UUID, error: str, hint: str) -> bool:
@@ -440,9 +382,13 @@ async def stop(tx: Tx, *, agency_id: UUID, import_id: UUID, error: str, hint: st
     )
     if result.first() is None:
         return False
+    await _drop_content(tx, agency_id=agency_id, import_id=import_id)
+    return True
+
+
+async def _drop_content(tx: Tx, *, agency_id: UUID, import_id: UUID) -> None:
     await tx.execute(
         "DELETE FROM import_content WHERE agency_id = :agency AND import_id = :import",
         agency=agency_id,
         **{"import": import_id},
     )
-    return True

@@ -13,7 +13,7 @@ import io
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from uuid import UUID
@@ -29,8 +29,9 @@ from paybill_importer.reading import CannotReadFile, mapping_of
 from paybill_importer.receipts import Receipt, cells_of
 from paybill_importer.run import open_file, send_rows
 from paybill_importer.telling import shown
+from reporting.domain.file_import import FileImport
 from reporting.store import imports as store
-from reporting.store.imports import FileImport, NewFile, Refusal
+from reporting.store.imports import NewFile
 
 log = structlog.get_logger()
 BATCH_ROWS = 500
@@ -223,7 +224,7 @@ class DatabaseJournal:
 
     async def keep(self, receipts: Sequence[Receipt]) -> None:
         counts = Counter(str(one.status) for one in receipts)
-        refused = [Refusal(**asdict(shown(one))) for one in receipts if one.status == "refused"]
+        refused = [shown(one) for one in receipts if one.status == "refused"]
         async with self._database.transaction(now=self._clock.now()) as tx:
             kept = await store.keep_batch(
                 tx, self._file, batch=self._batches_done, counts=counts, lines=_csv(receipts), refused=refused

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request, Response
 from paybill_common.db import Tx
 from paybill_common.http.problems import not_found
 from paybill_common.money import from_pence
+from paybill_importer.telling import REFUSALS_MAX
 from reporting.api.web.context import forward_of, reading, visitor
 from reporting.api.web.edge import open_letters, replays_of
 from reporting.api.web.exports import Column, Format, download
@@ -268,7 +269,7 @@ async def export_refused(request: Request, agency_id: UUID, import_id: UUID, kin
     async def read(tx: Tx) -> Sequence[Any]:
         if await imports.find(tx, agency_id=agency_id, import_id=import_id) is None:
             raise not_found("import", import_id)
-        found = await imports.refusals(tx, agency_id=agency_id, import_id=import_id, most=imports.REFUSALS_MAX)
+        found = await imports.refusals(tx, agency_id=agency_id, import_id=import_id, most=REFUSALS_MAX)
         return [rules.told(one, payroll=payroll) for one in found]
 
     payroll = (await visitor(request)).may("pay:read")

@@ -44,11 +44,12 @@ from reporting.api.web.route import PageRoute
 from reporting.domain import file_import as rules
 from reporting.domain import show
 from reporting.domain import work as work_rules
+from reporting.domain.file_import import FileImport
 from reporting.domain.tidy import Fact
 from reporting.domain.words import State
 from reporting.store import imports as store
 from reporting.store import work as work_store
-from reporting.store.imports import FileImport, NewFile
+from reporting.store.imports import NewFile
 from reporting.usecases import importing
 from reporting.usecases.importing import ENCODINGS, Unreadable
 
@@ -83,8 +84,7 @@ async def send_file(request: Request, agency_id: UUID) -> Response:
     """Take a file: an unreadable one is refused on the spot, any other is sent on and followed on its page."""
     who = await visitor(request)
     who.agency(agency_id)
-    if not who.may(RIGHT):
-        raise Problem(403, "right_missing", "Importing files needs the right write, which your account lacks.")
+    _check_right(who)
     async with UPLOADS_AT_ONCE, request.form(max_files=1, max_fields=10) as raw:
         form = texts(raw)
         check_csrf(who, form.get("csrf"))
@@ -133,8 +133,7 @@ async def keep_headers(request: Request, agency_id: UUID, kind: Kind) -> Respons
     who.agency(agency_id)
     form = texts(await request.form(max_files=0, max_fields=COLUMNS_MAX))
     check_csrf(who, form.get("csrf"))
-    if not who.may(RIGHT):
-        raise Problem(403, "right_missing", "Naming headers needs the right write, which your account lacks.")
+    _check_right(who)
     given = {column.name: form.get(f"header.{column.name}", "").strip()[:HEADER_CHARS_MAX] for column in LAYOUTS[kind]}
     headers = {ours: theirs for ours, theirs in given.items() if theirs}
     try:
@@ -157,12 +156,13 @@ async def columns_file(request: Request, agency_id: UUID, kind: Kind) -> Respons
     who.agency(agency_id)
     sink = io.StringIO()
     csv.writer(sink).writerow([column.name for column in LAYOUTS[kind]])
-    return _csv_file(f"{kind.value}.csv", sink.getvalue())
+    disposition = {"Content-Disposition": f'attachment; filename="{kind.value}.csv"'}
+    return Response(sink.getvalue(), media_type="text/csv; charset=utf-8", headers=disposition)
 
 
 @router.get("/agencies/{agency_id}/imports/{import_id}/receipts.csv")
 async def receipts_file(request: Request, agency_id: UUID, import_id: UUID) -> Response:
-    """A receipt for every line of a file that was sent from a page; of another program's, the refused lines that are known."""
+    """A receipt for every line of a file that was sent from a page; another program keeps its own."""
     who = await visitor(request)
     who.agency(agency_id)
     async with reading(request, agency_id) as tx:
@@ -196,8 +196,7 @@ async def stop_import(request: Request, agency_id: UUID, import_id: UUID) -> Res
     who = await visitor(request)
     who.agency(agency_id)
     check_csrf(who, texts(await request.form(max_files=0, max_fields=5)).get("csrf"))
-    if not who.may(RIGHT):
-        raise Problem(403, "right_missing", "Stopping an import needs the right write, which your account lacks.")
+    _check_right(who)
     async with database(request).transaction(now=now(request), agencies=[agency_id]) as tx:
         stopped = await store.stop(
             tx,
@@ -247,6 +246,11 @@ async def import_page(
         next_acts=_next(file, agency_id, week) if state == "done" else [],
         own_work=True,
     )
+
+
+def _check_right(who: Visitor) -> None:
+    if not who.may(RIGHT):
+        raise Problem(403, "right_missing", f"Importing files needs the right {RIGHT}, which your account lacks.")
 
 
 async def _form(
@@ -372,8 +376,3 @@ def _write(file: UploadFile, path: Path) -> str:
         shutil.copyfileobj(file.file, sink)
     with path.open("rb") as source:
         return hashlib.file_digest(source, "sha256").hexdigest()
-
-
-def _csv_file(name: str, text: str) -> Response:
-    disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(text, media_type="text/csv; charset=utf-8", headers=disposition)

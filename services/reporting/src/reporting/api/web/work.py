@@ -24,12 +24,12 @@ from reporting.api.web.route import PageRoute
 from reporting.api.weeks import sunday
 from reporting.domain import show, words
 from reporting.domain import work as rules
+from reporting.domain.file_import import FileImport
 from reporting.domain.tidy import Fact
 from reporting.domain.work import PAY_RUN, Asked, Kind, Run
 from reporting.store import imports as import_store
 from reporting.store import week as week_store
 from reporting.store import work as store
-from reporting.store.imports import FileImport
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 LISTED = 12
