@@ -50,9 +50,9 @@ PAGES = {
 @contextmanager
 def running(instance: str) -> Iterator[Place]:
     """The instance's services, started with the data that is there; stopped afterwards."""
-    stack = Stack.start(instance, attached=True)
+    stack = Stack(instance)
     try:
-        Supervisor(stack).up(business_now=BUSINESS_NOW, attached=True)
+        Supervisor.bring_up(instance, business_now=BUSINESS_NOW, attached=True)
         yield Place.of(instance)
     finally:
         Supervisor(stack).down()

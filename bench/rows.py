@@ -76,9 +76,9 @@ _FILL = (
 @contextmanager
 def running(instance: str) -> Iterator[Place]:
     """Reporting on an empty instance; stopped afterwards."""
-    stack = Stack.start(instance, fresh=True, attached=True)
+    stack = Stack(instance)
     try:
-        Supervisor(stack).up(business_now=BUSINESS_NOW, services=("reporting",), attached=True)
+        Supervisor.bring_up(instance, business_now=BUSINESS_NOW, services=("reporting",), attached=True, fresh=True)
         yield Place.of(instance)
     finally:
         Supervisor(stack).down()

@@ -221,8 +221,9 @@ def measure(replicas: int, asked: argparse.Namespace, folder: Path) -> Measured:
     stop()
     profile = folder / f"{asked.profile}.prof"
     try:
-        stack = Stack.start(INSTANCE, fresh=True, attached=True)
-        Supervisor(stack).up(replicas=replicas, business_now=BUSINESS_NOW, attached=True)
+        stack = Supervisor.bring_up(
+            INSTANCE, replicas=replicas, business_now=BUSINESS_NOW, attached=True, fresh=True
+        ).stack
         if asked.profile:
             start_profiled(stack, asked.profile, profile)
         asyncio.run(real_week(stack, folder, measured, pdfs=asked.pdfs))

@@ -73,9 +73,7 @@ async def until(what: str, look: Callable[[], Awaitable[T | None]], *, within_s:
 def start(instance: str = INSTANCE) -> Stack:
     """Start Kafka, Postgres and the services with empty data; they end with this process, even by kill -9."""
     stop(instance)
-    stack = Stack.start(instance, fresh=True, attached=True)
-    Supervisor(stack).up(replicas=REPLICAS, business_now=BUSINESS_NOW, attached=True)
-    return stack
+    return Supervisor.bring_up(instance, replicas=REPLICAS, business_now=BUSINESS_NOW, attached=True, fresh=True).stack
 
 
 def stop(instance: str = INSTANCE) -> None:

@@ -47,23 +47,18 @@ TIMESHEETS = 150
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     """The five services on an instance of their own, stopped at the end whatever happened."""
-    made: list[Stack] = []
-
-    def start() -> None:
-        made.append(Stack.start(INSTANCE, fresh=True))
-        Supervisor(made[0]).up(replicas=2, business_now=BUSINESS_NOW)
+    made = Stack(INSTANCE)
 
     def stop() -> None:
-        Supervisor(made[0]).down()
-        made[0].stop()
+        Supervisor(made).down()
+        made.stop()
 
     try:
-        _apart(start)
-        yield made[0]
+        _apart(lambda: Supervisor.bring_up(INSTANCE, replicas=2, business_now=BUSINESS_NOW, fresh=True))
+        yield made
     finally:
-        if made:
-            _apart(stop)
-            shutil.rmtree(made[0].paths.root, ignore_errors=True)
+        _apart(stop)
+        shutil.rmtree(made.paths.root, ignore_errors=True)
 
 
 def _apart(work: Callable[[], object]) -> None:

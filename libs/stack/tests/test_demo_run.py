@@ -18,7 +18,6 @@ from paybill_stack.cli import app
 from paybill_stack.demo import run
 from paybill_stack.demo.cast import TIMESHEETS_MIN
 from paybill_stack.demo.stages import Stages
-from paybill_stack.stack import Stack
 from paybill_stack.supervisor import Supervisor
 
 TIE_OUT = {
@@ -101,9 +100,7 @@ class TestTheRun:
     @pytest.fixture(autouse=True)
     def calls(self, var: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         made: list[str] = []
-        stack = Stack(run.INSTANCE)
-        monkeypatch.setattr(Stack, "start", lambda *_, **options: made.append(f"start {options}") or stack)
-        monkeypatch.setattr(Supervisor, "up", lambda *_, **options: made.append(f"up {options}"))
+        monkeypatch.setattr(Supervisor, "bring_up", lambda *_, **options: made.append(f"up {options}"))
         monkeypatch.setattr(run, "_stop", lambda instance: made.append("stop"))
         monkeypatch.setattr(run, "_print", lambda *_, **__: None)
         monkeypatch.setattr(run, "_keep_up", lambda *_: made.append("keep up"))
@@ -120,10 +117,9 @@ class TestTheRun:
         self, monkeypatch: pytest.MonkeyPatch, calls: list[str]
     ) -> None:
         assert self.ends(monkeypatch, lambda: summary(week())) == 0
-        assert [call.split()[0] for call in calls] == ["stop", "start", "up", "stop"]
+        assert [call.split()[0] for call in calls] == ["stop", "up", "stop"]
         assert "'attached': True" in calls[1]
-        assert "'attached': True" in calls[2]
-        assert "'replicas': 2" in calls[2]
+        assert "'replicas': 2" in calls[1]
 
     def test_a_week_that_does_not_tie_out_ends_with_1(self, monkeypatch: pytest.MonkeyPatch, calls: list[str]) -> None:
         assert self.ends(monkeypatch, lambda: summary(week(payslips=0))) == 1

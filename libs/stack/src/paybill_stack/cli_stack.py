@@ -52,9 +52,10 @@ def up(
         def report(step: str) -> None:
             progress.update(step)
 
-        stack = Stack.start(instance, report=report)
-        if not servers_only:
-            Supervisor(stack).up(replicas=replicas, business_now=business_now, report=report)
+        if servers_only:
+            stack = Stack.start(instance, report=report)
+        else:
+            stack = Supervisor.bring_up(instance, replicas=replicas, business_now=business_now, report=report).stack
     _print_status(stack)
     console.print(f"Ready in {time.monotonic() - started:.1f} s. Stop it with `paybill stack down`.")
 

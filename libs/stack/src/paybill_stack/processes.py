@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 from pydantic import BaseModel, ConfigDict
@@ -21,7 +22,7 @@ _START_TOLERANCE_S = (
     2.0  # the system's idea of a start time moves with clock corrections; pids do not come round that fast
 )
 _POLL_S = 0.03
-_children: dict[int, "subprocess.Popen[bytes]"] = {}  # kept so that ended children of ours are reaped, never zombies
+_children: dict[int, "subprocess.Popen[Any]"] = {}  # kept so that ended children of ours are reaped, never zombies
 os.register_at_fork(
     after_in_child=_children.clear
 )  # a fork cannot wait for its parent's children and would take them for ended
@@ -88,19 +89,7 @@ def spawn(
     """
     command, run_as = list(argv), user
     if attached:
-        if threading.current_thread() is not threading.main_thread():
-            raise StackError("attached processes are started from the main thread only")
-        command = [
-            sys.executable,
-            "-I",
-            "-S",
-            str(_LAUNCHER),
-            str(os.getpid()),
-            str(int(death_signal)),
-            user or "-",
-            *command,
-        ]
-        run_as = None
+        command, run_as = tied_to_us(command, death_signal=death_signal, user=user), None
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as sink:
         child = subprocess.Popen(
@@ -120,6 +109,23 @@ def spawn(
         return ProcessRecord.of(child.pid)
     except psutil.NoSuchProcess:
         return ProcessRecord(pid=child.pid, created_at=0.0)
+
+
+def tied_to_us(argv: Sequence[str], *, death_signal: int, user: str | None = None) -> list[str]:
+    """The command that runs `argv`, as `user` if given, and gets `death_signal` when this process dies.
+
+    Raises:
+        StackError: called outside the main thread.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        raise StackError("attached processes are started from the main thread only")
+    tied = [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid()), str(int(death_signal)), user or "-"]
+    return [*tied, *argv]
+
+
+def keep(child: "subprocess.Popen[Any]") -> None:
+    """Remember a child of ours that outlives its starter, so that it is reaped when it ends."""
+    _children[child.pid] = child
 
 
 def send(record: ProcessRecord, signum: int) -> bool:

@@ -1,15 +1,18 @@
 """Runs the five services as child processes: migrate, start, wait until ready, signal, stop. By pid only."""
 
+import contextlib
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from paybill_stack import StackError, ports, processes, readiness
 from paybill_stack.bootstrap import SERVICES
 from paybill_stack.locks import FileLock
+from paybill_stack.nursery import Nursery
+from paybill_stack.paths import InstancePaths
+from paybill_stack.processes import ProcessRecord
 from paybill_stack.readiness import ServiceError, alive, base_url, label
 from paybill_stack.service_env import Wiring, migrate_env, module_of, service_env
 from paybill_stack.settings import ServiceSettings, StackSettings
@@ -29,13 +32,38 @@ class Supervisor:
 
     stack: Stack
 
+    @classmethod
+    def bring_up(
+        cls,
+        instance: str,
+        *,
+        replicas: int = DEFAULT_REPLICAS,
+        business_now: str | None = None,
+        services: Sequence[str] = SERVICES,
+        attached: bool = False,
+        fresh: bool = False,
+        report: Report = lambda _: None,
+    ) -> "Supervisor":
+        """Start what is missing of an instance, servers and services: `Stack.start` and `up`, the services loading meanwhile.
+
+        Args:
+            attached: everything ends with this process, even by kill -9; call from the main thread.
+            fresh: if nothing runs, begin with empty data.
+        """
+        with Nursery(InstancePaths.of(instance), attached=attached) as nursery:
+            supervisor = cls(Stack.start(instance, attached=attached, fresh=fresh, report=report))
+            supervisor.up(
+                replicas=replicas, business_now=business_now, services=services, nursery=nursery, report=report
+            )
+        return supervisor
+
     def up(
         self,
         *,
         replicas: int = DEFAULT_REPLICAS,
         business_now: str | None = None,
         services: Sequence[str] = SERVICES,
-        attached: bool = False,
+        nursery: Nursery | None = None,
         report: Report = lambda _: None,
     ) -> list[ServiceSettings]:
         """Make databases, topics and keys, migrate, start every replica that does not run, and wait until all are ready.
@@ -44,24 +72,27 @@ class Supervisor:
             replicas: processes of pay-calc; the first serves HTTP too (role `all`), the others only work (role `worker`).
             business_now: ISO instant at which business time starts; services that run already keep theirs.
             services: which services; all by default.
-            attached: the services end with this process; call from the main thread.
+            nursery: what the services are forked from; one of this call's own by default.
 
         Raises:
             ServiceError: names the service, its log file and the log's last lines. What this call started is stopped.
         """
-        with FileLock(self.stack.paths.lock, timeout_s=LOCK_TIMEOUT_S):
+        with contextlib.ExitStack() as held:
+            held.enter_context(FileLock(self.stack.paths.lock, timeout_s=LOCK_TIMEOUT_S))
             self.stack.paths.create()
+            if nursery is None:
+                nursery = held.enter_context(Nursery(self.stack.paths))
             report("making databases and topics")
             run_together([self.stack.create_databases, self.stack.create_topics])
             planned = self._plan(replicas, services, business_now)
             missing = [replica for replica in planned if not alive(replica)]
             if missing:
                 report("migrating the databases")
-                self._migrate(sorted({replica.service for replica in missing}))
+                self._migrate(sorted({replica.service for replica in missing}), nursery)
                 report("starting " + ", ".join(label(replica) for replica in missing))
             try:
                 for replica in missing:
-                    self._spawn(replica, attached=attached)
+                    self._spawn(replica, nursery)
                 self.wait_ready()
             except StackError:
                 for replica in missing:
@@ -102,7 +133,7 @@ class Supervisor:
         if not processes.wait_gone(found.process, 20.0):
             raise ServiceError(f"{label(found)} (process {found.process.pid}) still runs 20 s after signal {signum}")
 
-    def start(self, service: str, replica: int = 1, *, attached: bool = False, wait: bool = True) -> None:
+    def start(self, service: str, replica: int = 1, *, wait: bool = True) -> None:
         """Start one planned replica that does not run, on its remembered port; with `wait` until it is ready.
 
         Raises:
@@ -110,7 +141,8 @@ class Supervisor:
         """
         found = self._replica(service, replica)
         if not alive(found):
-            self._spawn(found, attached=attached)
+            with Nursery(self.stack.paths) as nursery:
+                self._spawn(found, nursery)
         if wait:
             self.wait_ready([(service, replica)])
 
@@ -172,36 +204,40 @@ class Supervisor:
             business_now=self.stack.settings.business_now,
         )
 
-    def _migrate(self, services: Sequence[str]) -> None:
+    def _migrate(self, services: Sequence[str], nursery: Nursery) -> None:
+        """All at once; the first that fails is told."""
         wiring = self._wiring()
-        run_together([lambda service=service: self._migrate_one(service, wiring) for service in services])  # type: ignore[misc]
-
-    def _migrate_one(self, service: str, wiring: Wiring) -> None:
-        log = self.stack.paths.log / f"{service}-migrate.log"
-        env = migrate_env(service, self._replica(service, 1).port, self.stack.database_urls(service), wiring)
-        with log.open("wb") as sink:
-            try:
-                done = subprocess.run(
-                    [sys.executable, "-m", module_of(service), "migrate"],
-                    env=env, cwd=self.stack.paths.root, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT,
-                    timeout=MIGRATE_TIMEOUT_S, check=False,
-                )  # fmt: skip
-            except subprocess.TimeoutExpired as error:
+        begun = [(service, self._begin_migration(service, wiring, nursery)) for service in services]
+        for service, child in begun:
+            log = self._migration_log(service)
+            status = nursery.wait(child, timeout_s=MIGRATE_TIMEOUT_S)
+            if status is None:
+                for _, running in begun:
+                    processes.stop(running, first=signal.SIGKILL)
                 raise ServiceError(
                     f"migrating {service} took over {MIGRATE_TIMEOUT_S:.0f} s and was stopped; see {log}"
-                ) from error
-        if done.returncode != 0:
-            raise ServiceError(
-                f"migrating {service} failed (exit {done.returncode}); {log} ends with:\n{processes.tail(log)}"
-            )
+                )
+            if status != 0:
+                raise ServiceError(
+                    f"migrating {service} failed (exit {status}); {log} ends with:\n{processes.tail(log)}"
+                )
 
-    def _spawn(self, replica: ServiceSettings, *, attached: bool) -> None:
-        record = processes.spawn(
-            [sys.executable, "-m", module_of(replica.service), replica.role],
+    def _begin_migration(self, service: str, wiring: Wiring, nursery: Nursery) -> ProcessRecord:
+        log = self._migration_log(service)
+        log.unlink(missing_ok=True)
+        env = migrate_env(service, self._replica(service, 1).port, self.stack.database_urls(service), wiring)
+        return nursery.start(module_of(service), "migrate", log=log, env=env, cwd=self.stack.paths.root)
+
+    def _migration_log(self, service: str) -> Path:
+        return self.stack.paths.log / f"{service}-migrate.log"
+
+    def _spawn(self, replica: ServiceSettings, nursery: Nursery) -> None:
+        record = nursery.start(
+            module_of(replica.service),
+            replica.role,
             log=replica.log,
             env=service_env(replica.service, replica.port, self.stack.database_urls(replica.service), self._wiring()),
             cwd=self.stack.paths.root,
-            attached=attached,
         )
 
         def change(settings: StackSettings) -> None:

@@ -84,8 +84,9 @@ def _demo(asked: Asked, console: Console) -> int:
                 plan = generate(inputs, timesheets=asked.timesheets, seed=asked.seed)
             with stages.stage("start", "starting Kafka, Postgres and the services"):
                 _stop(asked.instance)
-                stack = Stack.start(asked.instance, fresh=True, attached=True)
-                Supervisor(stack).up(replicas=REPLICAS, business_now=BUSINESS_NOW, attached=True)
+                Supervisor.bring_up(
+                    asked.instance, replicas=REPLICAS, business_now=BUSINESS_NOW, attached=True, fresh=True
+                )
             summary = asyncio.run(_week(asked, plan, inputs, outputs, stages))
         clean = _clean(summary)
         _print(summary, clean=clean, outputs=outputs, console=console)
