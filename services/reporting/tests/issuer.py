@@ -192,7 +192,7 @@ def serving() -> Iterator[Issuer]:
     issuer = Issuer()
     server = make_server("127.0.0.1", 0, issuer.app(), threaded=True)
     issuer.address = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
         yield issuer

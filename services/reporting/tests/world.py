@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -93,6 +93,10 @@ class World:
     week: date = WEEK
     facts: list[Fact] = field(default_factory=list)
     _versions: dict[str, int] = field(default_factory=dict)
+
+    def copy(self) -> World:
+        """A world that tells its own facts from here on."""
+        return replace(self, facts=list(self.facts), _versions=dict(self._versions))
 
     @property
     def agency(self) -> UUID:
