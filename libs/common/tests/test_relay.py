@@ -108,3 +108,15 @@ async def test_a_tombstone_travels_without_a_value(runtime: Runtime, memory_bus:
     (record,) = [record for log in memory_bus.log.values() for record in log]
     assert record.value is None
     assert dict(record.headers)["ce_sequence"] == "9"
+
+
+async def test_an_empty_outbox_costs_no_transaction(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    await write(runtime, 1)
+    relay = runtime.relay()
+    assert await relay.step() == 1
+
+    def opened(**_: object) -> None:
+        raise AssertionError("a transaction was opened")
+
+    monkeypatch.setattr(runtime.worker_database, "transaction", opened)
+    assert await relay.step() == 0

@@ -110,6 +110,12 @@ class Database:
                 },
             },
         )
+        self._at_once = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    async def finds(self, sql: str, **params: Any) -> bool:
+        """Whether a query finds a row: one statement without a transaction, for what is asked often and mostly finds none."""
+        async with self._at_once.connect() as connection:
+            return (await connection.execute(_statement(sql), params)).first() is not None
 
     @asynccontextmanager
     async def transaction(

@@ -26,6 +26,8 @@ _UNPUBLISHED = text(
     FROM outbox WHERE published_at IS NULL AND shard = :shard ORDER BY id LIMIT :most
     """
 )
+WAITING = "SELECT 1 FROM outbox WHERE published_at IS NULL AND shard = :shard LIMIT 1"
+"""Finds a row while anything of a shard is unpublished."""
 _PUBLISHED = text("UPDATE outbox SET published_at = clock_timestamp() WHERE id = ANY(CAST(:ids AS bigint[]))")
 _REPUBLISH = text("UPDATE outbox SET published_at = NULL WHERE published_at IS NOT NULL")
 

@@ -20,7 +20,7 @@ from paybill_common.bus import Bus, BusUnavailable, Outgoing
 from paybill_common.clock import Clock
 from paybill_common.db import Database, is_transient
 from paybill_common.faults import Faults, NoFaults
-from paybill_common.outbox import CHANNEL, OutboxRow, mark_published, unpublished
+from paybill_common.outbox import CHANNEL, WAITING, OutboxRow, mark_published, unpublished
 
 log = structlog.get_logger()
 _LOCK = text("SELECT pg_try_advisory_xact_lock(hashtext('paybill.relay'), :shard)")
@@ -58,6 +58,8 @@ class Relay:
 
     async def step(self) -> int:
         """Publish one batch. Returns the number of rows; 0 when there is nothing, or another relay holds the lock."""
+        if not await self._database.finds(WAITING, shard=self._shard):
+            return 0
         async with self._database.transaction(now=self._clock.now()) as tx:
             if not (await tx.session.execute(_LOCK, {"shard": self._shard})).scalar_one():
                 return 0

@@ -197,7 +197,15 @@ class Kafka:
         return path
 
     def _format(self, classpath: str, settings: KafkaSettings, properties: Path) -> None:
-        command = [str(jars.JAVA), "-XX:+UseSerialGC", "-cp", classpath, "kafka.tools.StorageTool", "format"]
+        command = [
+            str(jars.JAVA),
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-cp",
+            classpath,
+            "kafka.tools.StorageTool",
+            "format",
+        ]
         done = subprocess.run(
             [*command, f"--cluster-id={settings.cluster_id}", "-c", str(properties), "--ignore-formatted"],
             capture_output=True, text=True, timeout=START_TIMEOUT_S, check=False,
