@@ -70,6 +70,26 @@ async def test_a_file_by_keyboard_with_errors_as_they_come(person: Person, week:
     await expect(page.locator("#files")).to_contain_text("Command line")
 
 
+async def test_a_file_that_is_too_large_is_told_before_it_travels(person: Person, week: Week, tmp_path: Path) -> None:
+    small, large = tmp_path / "hours.csv", tmp_path / "years of hours.csv"
+    small.write_text("Placement,Date,Hours\n", encoding="utf-8")
+    with large.open("wb") as file:
+        file.truncate(26_500_000)
+    paula = await person("paula")
+    page = paula.page
+    await open_week(paula, week.industrial)
+    await go(paula, "f", "Import files")
+    said = "document.querySelector('#file').validationMessage"
+    await page.set_input_files("#file", large)
+    assert await page.evaluate(said) == (
+        "This file has 26.5 MB, and at most 25 MB can be sent. Split it into several files."
+    )
+    await paula.enter(page.get_by_role("button", name="Import", exact=True))
+    await expect(page.get_by_role("heading", level=1, name="Import files")).to_be_visible()
+    await page.set_input_files("#file", small)
+    assert await page.evaluate(said) == ""
+
+
 async def test_an_import_outlives_the_browser_and_a_kill_of_its_process(
     person: Person, visits: Visits, week: Week, tmp_path: Path
 ) -> None:

@@ -11,8 +11,8 @@ from uuid import UUID
 import httpx
 import pytest
 
-from paybill_importer.layouts import Kind
-from paybill_importer.owners import imported_id, iso_date, yes_or_no
+from paybill_importer.layouts import LAYOUTS, Kind
+from paybill_importer.owners import FIELDS, imported_id, iso_date, yes_or_no
 from paybill_importer.rates import rows_of, rows_of_placement
 from paybill_importer.reading import BadCell, CannotReadFile
 from paybill_importer.receipts import Receipt, ReceiptsFile, inert
@@ -342,6 +342,44 @@ async def test_what_is_wrong_with_a_p45_is_said_of_its_own_column(services: Stan
     outcome = await imported(services, Kind.WORKERS, path)
     [only] = receipts(outcome.receipts)
     assert (only["status"], only["column"], only["value"]) == ("refused", "P45 code", "1100Q")
+
+
+@pytest.mark.parametrize(
+    ("field", "header", "value"),
+    [
+        ("pension/employee_pct", "Employee pension percent", "150"),
+        ("payrolled_benefits/0/week_gbp", "Benefit amount", "lots"),
+        ("accommodation/days_a_week", "Accommodation days", "9"),
+        ("directorship", "Director", "weekly"),
+        ("given_name", "Forename", "A"),
+        ("address/0", "Address", "1 Example Road"),
+    ],
+)
+async def test_a_field_is_told_by_the_header_of_its_column(
+    services: StandIn, tmp_path: Path, field: str, header: str, value: str
+) -> None:
+    path = tmp_path / "w.csv"
+    given = {
+        "Worker ref": "W-1", "Forename": "A", "Surname": "Testcase", "Pension": "net pay", "Employee pension percent": "150",
+        "Benefit amount": "lots", "Benefit from": "2026-04-06", "Accommodation days": "9", "Accommodation from": "2026-04-06",
+        "Director": "weekly", "Director since": "2026-04-06", "Address": "1 Example Road",
+    }  # fmt: skip
+    path.write_text(f"{','.join(given)}\n{','.join(given.values())}\n")
+
+    def check(tail: str, body: dict[str, Any]) -> httpx.Response | None:
+        if tail != "pay-profiles/batch":
+            return None
+        error = {"pointer": f"#/profiles/0/{field}", "detail": "not so", "code": "value_error"}
+        return httpx.Response(422, json={"code": "invalid_request", "detail": "x", "errors": [error]})
+
+    services.refuse = check
+    [only] = receipts((await imported(services, Kind.WORKERS, path)).receipts)
+    assert (only["status"], only["column"], only["value"]) == ("refused", header, value)
+
+
+def test_every_column_that_a_field_stands_for_is_one_of_a_file() -> None:
+    known = {column.name for layout in LAYOUTS.values() for column in layout}
+    assert set(FIELDS.values()) <= known
 
 
 async def test_rate_columns_of_a_placement_become_its_rate_card(services: StandIn, tmp_path: Path) -> None:

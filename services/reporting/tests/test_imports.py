@@ -633,9 +633,13 @@ async def test_a_larger_file_than_other_requests_may_be(site: Site) -> None:
     assert most < len(content) < site.app.state.settings.upload_bytes_max
     async with site.sign_in() as browser:
         assert (await send(browser, site.world, content)).status_code == 303
-        too_much = {"Content-Length": str(site.app.state.settings.upload_bytes_max + 1)}
+        too_much = {
+            "Content-Length": str(site.app.state.settings.upload_bytes_max + 1),
+            "Content-Type": "multipart/form-data; boundary=x",
+        }
         refused = await browser.post(f"/agencies/{site.world.agency}/imports", headers=too_much, content=b"")
-    assert refused.status_code == 413
+    assert (refused.status_code, refused.headers["content-type"]) == (413, "text/html; charset=utf-8")
+    assert "The file is larger than 25 MB" in read_aloud(refused.text)
 
 
 def test_every_kind_of_file_is_offered_in_words() -> None:

@@ -198,7 +198,8 @@ def _take(line: _Line, receipts: Sequence[Mapping[str, Any]]) -> None:
 def _fault_of(receipt: Mapping[str, Any], owner: Owner | None = None) -> Fault:
     text = {name: str(receipt.get(name) or "") for name in ("reason", "hint", "column", "value")}
     reason = f"{owner.value}: {text['reason']}" if owner else text["reason"]
-    return Fault(reason, text["hint"], text["column"], text["value"], owner in PRIVATE)
+    column = column_of(text["column"]) if owner else text["column"]
+    return Fault(reason, text["hint"], column, text["value"], owner in PRIVATE)
 
 
 def _in_our_names(fault: Fault, row: Row) -> Fault:
@@ -239,7 +240,7 @@ async def _payees(lines: Sequence[_Line], to: Destination) -> None:
                     if refused.status != UNPROCESSABLE:
                         raise
                     pointer, detail, _ = (refused.errors or [("", refused.detail, "")])[0]
-                    line.refuse(Fault(detail, refused.hint, pointer.rpartition("/")[2]))
+                    line.refuse(Fault(detail, refused.hint, column_of(pointer.removeprefix("#"))))
                     return
                 line.changed = True
         line.record_id = str(record_id)
@@ -294,9 +295,8 @@ def _blamed(refused: Refused, part: Part, going: Sequence[tuple[_Line, dict[str,
             continue
         index = int(match[1])
         line, record = going[index]
-        where = match[2] or ""
-        name = _STARTER_COLUMNS.get(where, where.split("/")[0])
-        value = str(record.get(name, line.row.values.get(name, "")))[:40] if name else ""
+        name = column_of(match[2] or "")
+        value = str(line.row.values.get(name, record.get(name, "")))[:40] if name else ""
         private = part.owner in PRIVATE
         line.refuse(Fault(f"{part.owner.value}: {detail}", refused.hint, name, value, private))
         found.add(index)
@@ -324,15 +324,58 @@ _OUR_NAMES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-_STARTER_COLUMNS: Mapping[str, str] = {
+FIELDS: Mapping[str, str] = {
+    "worker_id": "reference",
+    "client_id": "reference",
+    "payee_id": "reference",
+    "external_id": "reference",
+    "given_name": "forename",
+    "family_name": "surname",
+    "pension": "pension_basis",
+    "pension/basis": "pension_basis",
+    "pension/employee_pct": "pension_employee_pct",
+    "pension/employer_pct": "pension_employer_pct",
+    "pension/sacrifice_gbp": "pension_sacrifice",
+    "director": "director_method",
+    "directorship": "director_method",
+    "directorship/appointed_on": "director_appointed_on",
+    "payrolled_benefits": "benefit_week",
+    "payrolled_benefits/name": "benefit_name",
+    "payrolled_benefits/starts_on": "benefit_from",
+    "accommodation": "accommodation_days",
+    "accommodation/charge_a_day_gbp": "accommodation_charge",
+    "accommodation/starts_on": "accommodation_from",
+    "starter": "starter_declaration",
     "starter/started_on": "started_on",
-    "starter/declaration": "starter_declaration",
+    "starter/p45": "p45_tax_code",
     "starter/p45/left_on": "p45_left_on",
-    "starter/p45/tax_code": "p45_tax_code",
     "starter/p45/pay_to_date_gbp": "p45_pay",
     "starter/p45/tax_to_date_gbp": "p45_tax",
     "starter/student_loan_plan": "student_loan_plan",
+    "starter/postgrad_loan": "postgrad_loan",
+    "requirement": "right_to_work_from",
+    "valid_from": "right_to_work_from",
+    "expires_on": "right_to_work_until",
+    "email": "invoice_email",
+    "cis": "cis_rate",
+    "cis/verified_on": "cis_verified_on",
+    "cis/verification_number": "cis_verification_number",
+    "cis/utr": "utr",
+    "agency_rules/decided_by": "agency_rules_decided_by",
+    "agency_rules/decided_on": "agency_rules_decided_on",
+    "agency_rules/evidence_ref": "agency_rules_evidence",
 }
+"""Fields of the owners' records whose column has another name; a field within another one stands for it where it is not listed."""
+
+
+def column_of(field: str) -> str:
+    """The column of a field that an owner names: `payrolled_benefits/0/week_gbp` is `benefit_week`."""
+    steps = [step for step in field.split("/") if step and not step.isdigit()]
+    for length in range(len(steps), 0, -1):
+        name = FIELDS.get("/".join(steps[:length]))
+        if name is not None:
+            return name
+    return steps[0] if steps else ""
 
 
 def imported_id(kind: str, agency_id: UUID, reference: str) -> UUID:

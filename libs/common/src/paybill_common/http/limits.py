@@ -29,14 +29,16 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        bytes_max = self._bytes_max
-        if self._uploads is not None and scope["method"] == "POST" and self._uploads.match(scope["path"]):
-            bytes_max = self._upload_bytes_max
+        upload = self._uploads is not None and scope["method"] == "POST" and bool(self._uploads.match(scope["path"]))
+        bytes_max = self._upload_bytes_max if upload else self._bytes_max
         announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if announced.isdigit() and int(announced) > bytes_max:
+        too_large = announced.isdigit() and int(announced) > bytes_max
+        if too_large and not upload:
             await self._refuse(scope, receive, send, bytes_max)
             return
-        seen = 0
+        seen = (
+            bytes_max + 1 if too_large else 0
+        )  # the page of an upload tells its person itself, before it reads any of it
         started = False
 
         async def limited() -> Message:
@@ -44,7 +46,7 @@ class BodyLimit:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > bytes_max:
-                raise _TooLarge(413, _detail(bytes_max))
+                raise _TooLarge(413, _file_detail(bytes_max) if upload else _detail(bytes_max))
             return message
 
         async def watched(message: Message) -> None:
@@ -66,6 +68,10 @@ class BodyLimit:
             hint=problems.TOO_LARGE_HINT,
         )
         await problem_response(problem)(scope, receive, send)
+
+
+def _file_detail(bytes_max: int) -> str:
+    return f"The file is larger than {bytes_max // 1_000_000} MB; nothing of it was read."
 
 
 def _detail(bytes_max: int) -> str:

@@ -37,6 +37,14 @@
   });
   addEventListener("pageshow", () => $$("button[data-was]").forEach(b => { b.disabled = false; b.textContent = b.dataset.was; }));
 
+  // A file that is too large is told before it travels.
+  document.addEventListener("change", e => {
+    const most = e.target.dataset && Number(e.target.dataset.mbMax), file = most && e.target.files[0];
+    if (!most) return;
+    e.target.setCustomValidity(file && file.size > most * 1e6 ? `This file has ${(file.size / 1e6).toFixed(1)} MB, and at most ${most} MB can be sent. Split it into several files.` : "");
+    e.target.reportValidity();
+  });
+
   // A filter form follows its fields; the address is the state.
   document.addEventListener("change", e => {
     const form = e.target.closest && e.target.closest("form[data-auto]");
