@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import structlog
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import JSONResponse
-from opentelemetry import trace
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import MetaData
 
@@ -28,6 +27,7 @@ from paybill_common.consumer import Consumer, Subscription
 from paybill_common.db import Database, is_transient
 from paybill_common.http import openapi, ops, problems
 from paybill_common.http.limits import BodyLimit
+from paybill_common.http.measure import Measure
 from paybill_common.migrations import at_head
 from paybill_common.relay import Relay
 
@@ -320,33 +320,7 @@ def build_app(runtime: Runtime, *, worker: Worker | None = None, api: bool = Tru
 
 
 def _health(app: FastAPI, runtime: Runtime, worker: Worker | None) -> None:
-    @app.middleware("http")
-    async def measure(request: Request, call_next: Any) -> Response:
-        started = time.perf_counter()
-        with telemetry.tracer.start_as_current_span(
-            request.method,
-            context=telemetry.context_of(request.headers.get("traceparent")),
-            kind=trace.SpanKind.SERVER,
-        ) as span:
-            try:
-                response: Response = await call_next(request)
-            except Exception as error:
-                response = problems.answer(request, error)
-            route = problems.route_of(request)
-            span.update_name(f"{request.method} {route}")
-            span.set_attributes(
-                {
-                    "http.request.method": request.method,
-                    "http.route": route,
-                    "http.response.status_code": response.status_code,
-                }
-            )
-            if response.status_code >= 500:
-                span.set_status(trace.StatusCode.ERROR)
-        telemetry.HTTP_SECONDS.labels(runtime.spec.name, request.method, str(response.status_code)).observe(
-            time.perf_counter() - started
-        )
-        return response
+    app.add_middleware(Measure, name=runtime.spec.name)
 
     @app.get("/health/live", include_in_schema=False)
     async def live() -> JSONResponse:
