@@ -96,7 +96,7 @@ async def test_a_lost_bus_is_rebuilt_under_the_same_ids(runtime: Runtime, memory
     before = [str(record.value) for log in memory_bus.log.values() for record in log]
     memory_bus.wipe()
     async with runtime.worker_database.transaction(now=runtime.clock.now()) as tx:
-        assert await outbox.republish_all(tx.session) == 3
+        assert await outbox.republish_all(tx.connection) == 3
     await relay.step()
     assert [str(record.value) for log in memory_bus.log.values() for record in log] == before
 

@@ -204,7 +204,7 @@ class Consumer:
     async def _lock_partitions(self, tx: Tx, records: Iterable[Record]) -> None:
         """Serialise owners of the same partition numbers: keys of equal partition counts are always behind one lock."""
         partitions = sorted({record.partition for record in records})
-        await tx.session.execute(_LOCK_PARTITIONS, {"consumer": self.name, "partitions": partitions})
+        await tx.connection.execute(_LOCK_PARTITIONS, {"consumer": self.name, "partitions": partitions})
 
     async def _fresh(self, tx: Tx, parsed: _Parsed, result: StepResult) -> list[AnyEvent]:
         """Events not taken before, each once, in the order read."""
@@ -220,7 +220,7 @@ class Consumer:
         return fresh
 
     async def _take_new(self, tx: Tx, ids: Sequence[UUID]) -> set[UUID]:
-        return await inbox.take_new(tx.session, consumer=self.name, event_ids=ids)
+        return await inbox.take_new(tx.connection, consumer=self.name, event_ids=ids)
 
     async def _park_followers(self, tx: Tx, events: list[AnyEvent], result: StepResult) -> list[AnyEvent]:
         """Park the events whose key waits behind a dead letter, and return the others."""
@@ -255,7 +255,7 @@ class Consumer:
                 continue
             emitted = len(tx.outgoing)
             try:
-                async with tx.session.begin_nested():
+                async with tx.connection.begin_nested():
                     await self._handle(tx, [event])
                 result.handled += 1
                 await dead_letters.clear_streak(tx, consumer=self.name)

@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import TextClause, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from paybill_common import envelope, telemetry
 from paybill_common.ids import new_id
@@ -32,20 +32,20 @@ def _statement(sql: str) -> TextClause:
 
 
 class Tx:
-    """An open transaction: the session to work with, business `now`, and the events to emit with it.
+    """An open transaction: the connection to work with, business `now`, and the events to emit with it.
 
     `emit` only collects; the rows are written once, just before the commit, after the aggregate's locks are held.
     """
 
-    def __init__(self, session: AsyncSession, *, now: datetime, source: str) -> None:
-        self.session = session
+    def __init__(self, connection: AsyncConnection, *, now: datetime, source: str) -> None:
+        self.connection = connection
         self.now = now
         self.source = source
         self.outgoing: list[OutboxRow] = []
 
     async def execute(self, sql: str, **params: Any) -> Any:
         """Run one SQL statement with named parameters and return SQLAlchemy's result."""
-        return await self.session.execute(_statement(sql), params)
+        return await self.connection.execute(_statement(sql), params)
 
     def emit(self, data: EventData, *, sequence: int, cause: envelope.AnyEvent | None = None) -> UUID:
         """Put an event in the outbox of this transaction. Its id is made here, once, and never changes.
@@ -84,7 +84,7 @@ class Tx:
         """Write the collected events to the outbox."""
         rows, self.outgoing = self.outgoing, []
         if rows:
-            await insert_outbox(self.session, rows)
+            await insert_outbox(self.connection, rows)
 
 
 class Database:
@@ -125,8 +125,8 @@ class Database:
 
         `agencies` limits the API role to those tenants; the worker role passes None.
         """
-        async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
-            tx = Tx(session, now=now, source=self.source)
+        async with self.engine.begin() as connection:
+            tx = Tx(connection, now=now, source=self.source)
             if agencies is not None:
                 allowed = ",".join(str(agency) for agency in agencies)
                 await tx.execute("SELECT set_config('paybill.agencies', :agencies, true)", agencies=allowed)

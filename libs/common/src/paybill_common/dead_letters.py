@@ -92,13 +92,13 @@ class Outcome:
 
 async def parked_among(tx: Tx, *, consumer: str, keys: Iterable[str]) -> set[str]:
     """Which of these keys wait behind a dead letter. Locks their rows until the transaction ends."""
-    result = await tx.session.execute(_PARKED_AMONG, {"consumer": consumer, "keys": sorted(set(keys))})
+    result = await tx.connection.execute(_PARKED_AMONG, {"consumer": consumer, "keys": sorted(set(keys))})
     return {row.key for row in result}
 
 
 async def park(tx: Tx, *, consumer: str, events: Sequence[AnyEvent]) -> None:
     """Store events behind their key's dead letter, in order."""
-    await tx.session.execute(
+    await tx.connection.execute(
         _PARK,
         {
             "consumer": consumer,
@@ -321,7 +321,7 @@ async def _release(tx: Tx, *, handler: Handler, letter: Any) -> Outcome:
 async def _try(tx: Tx, handler: Handler, record: Record) -> Exception | None:
     emitted = len(tx.outgoing)
     try:
-        async with tx.session.begin_nested():
+        async with tx.connection.begin_nested():
             await handler(tx, Batch([decode(record)]))
     except Exception as error:
         if is_transient(error):
@@ -338,7 +338,7 @@ def _first_time(handler: Handler, consumer: str) -> Handler:
         keys, ids = [event.key for event in batch], [event.id for event in batch]
         if await parked_among(tx, consumer=consumer, keys=keys):
             raise KeyWaits(f"events of {keys[0]} wait behind another dead letter; resolve that one first")
-        if await inbox.take_new(tx.session, consumer=consumer, event_ids=ids):
+        if await inbox.take_new(tx.connection, consumer=consumer, event_ids=ids):
             await handler(tx, batch)
 
     return handle

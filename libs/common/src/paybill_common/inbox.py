@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from paybill_common.ids import in_order
 
@@ -19,12 +19,12 @@ _INSERT = text(
 )
 
 
-async def take_new(session: AsyncSession, *, consumer: str, event_ids: Sequence[UUID]) -> set[UUID]:
+async def take_new(connection: AsyncConnection, *, consumer: str, event_ids: Sequence[UUID]) -> set[UUID]:
     """Record these events as taken and return those that were not taken before.
 
     Sorted first, so that two owners of the same events wait for each other instead of deadlocking.
     """
     if not event_ids:
         return set()
-    result = await session.execute(_INSERT, {"consumer": consumer, "ids": sorted(set(event_ids), key=in_order)})
+    result = await connection.execute(_INSERT, {"consumer": consumer, "ids": sorted(set(event_ids), key=in_order)})
     return {row.event_id for row in result}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 CHANNEL = "paybill_outbox"
 
@@ -45,9 +45,9 @@ class OutboxRow:
     id: int = 0
 
 
-async def insert_outbox(session: AsyncSession, rows: Sequence[OutboxRow]) -> None:
+async def insert_outbox(connection: AsyncConnection, rows: Sequence[OutboxRow]) -> None:
     """Append rows in order, and wake the relay when the transaction commits."""
-    await session.execute(
+    await connection.execute(
         _INSERT,
         {
             "event_ids": [row.event_id for row in rows],
@@ -58,12 +58,12 @@ async def insert_outbox(session: AsyncSession, rows: Sequence[OutboxRow]) -> Non
             "headers": [json.dumps(row.headers) for row in rows],
         },
     )
-    await session.execute(_NOTIFY)
+    await connection.execute(_NOTIFY)
 
 
-async def unpublished(session: AsyncSession, *, shard: int, most: int) -> list[OutboxRow]:
+async def unpublished(connection: AsyncConnection, *, shard: int, most: int) -> list[OutboxRow]:
     """The oldest unpublished rows, in order. Never paged by id: ids are assigned before commit."""
-    result = await session.execute(_UNPUBLISHED, {"shard": shard, "most": most})
+    result = await connection.execute(_UNPUBLISHED, {"shard": shard, "most": most})
     return [
         OutboxRow(
             event_id=row.event_id,
@@ -78,12 +78,12 @@ async def unpublished(session: AsyncSession, *, shard: int, most: int) -> list[O
     ]
 
 
-async def mark_published(session: AsyncSession, ids: Sequence[int]) -> None:
-    await session.execute(_PUBLISHED, {"ids": list(ids)})
+async def mark_published(connection: AsyncConnection, ids: Sequence[int]) -> None:
+    await connection.execute(_PUBLISHED, {"ids": list(ids)})
 
 
-async def republish_all(session: AsyncSession) -> int:
+async def republish_all(connection: AsyncConnection) -> int:
     """Publish every kept row again, under its own id: how a lost bus is rebuilt. Returns the number of rows."""
-    result = await session.execute(_REPUBLISH)
-    await session.execute(_NOTIFY)
+    result = await connection.execute(_REPUBLISH)
+    await connection.execute(_NOTIFY)
     return int(getattr(result, "rowcount", 0))

@@ -61,15 +61,15 @@ class Relay:
         if not await self._database.finds(WAITING, shard=self._shard):
             return 0
         async with self._database.transaction(now=self._clock.now()) as tx:
-            if not (await tx.session.execute(_LOCK, {"shard": self._shard})).scalar_one():
+            if not (await tx.connection.execute(_LOCK, {"shard": self._shard})).scalar_one():
                 return 0
-            rows = await unpublished(tx.session, shard=self._shard, most=self._batch_rows_max)
+            rows = await unpublished(tx.connection, shard=self._shard, most=self._batch_rows_max)
             if not rows:
                 return 0
             self._faults.reach("relay.before_publish")
             await self._publish(rows)
             self._faults.reach("relay.after_publish")
-            await mark_published(tx.session, [row.id for row in rows])
+            await mark_published(tx.connection, [row.id for row in rows])
         self._faults.reach("relay.after_commit")
         telemetry.RELAYED.labels(self._database.source).inc(len(rows))
         return len(rows)

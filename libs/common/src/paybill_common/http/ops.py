@@ -177,7 +177,7 @@ async def republish_outbox(request: Request, principal: Principal = require("ops
     """Publish every kept event again under its own id: how a lost bus is rebuilt. Only who runs the whole instance may."""
     _runs_the_instance(principal)
     async with _worker(request) as tx:
-        return RepublishOut(events=await outbox.republish_all(tx.session))
+        return RepublishOut(events=await outbox.republish_all(tx.connection))
 
 
 def _runs_the_instance(principal: Principal) -> None:

@@ -181,7 +181,7 @@ async def _digest(request: Request) -> str:
 
 
 async def _store(tx: Tx, caller: str, key: str, digest: str, response: Response) -> None:
-    await tx.session.execute(
+    await tx.connection.execute(
         _STORE,
         {
             "caller": caller,
@@ -194,8 +194,8 @@ async def _store(tx: Tx, caller: str, key: str, digest: str, response: Response)
 
 
 async def _stored(tx: Tx, caller: str, key: str, digest: str) -> Response | None:
-    await tx.session.execute(_TAKE, {"caller": caller, "key": key})
-    found = (await tx.session.execute(_FIND, {"caller": caller, "key": key})).first()
+    await tx.connection.execute(_TAKE, {"caller": caller, "key": key})
+    found = (await tx.connection.execute(_FIND, {"caller": caller, "key": key})).first()
     if found is None:
         return None
     if found.request_hash != digest:

@@ -46,16 +46,16 @@ async def take_serials(tx: Tx, *, agency_id: UUID, series: Series, count: int) -
 async def insert_documents(tx: Tx, *, documents: Sequence[Row], lines: Sequence[Row], entries: Sequence[Row]) -> None:
     """Append documents with their lines and ledger entries."""
     if documents:
-        await tx.session.execute(insert(document), list(documents))
+        await tx.connection.execute(insert(document), list(documents))
     if lines:
-        await tx.session.execute(insert(document_line), list(lines))
+        await tx.connection.execute(insert(document_line), list(lines))
     if entries:
-        await tx.session.execute(insert(ledger_entry), list(entries))
+        await tx.connection.execute(insert(ledger_entry), list(entries))
 
 
 async def insert_entries(tx: Tx, entries: Sequence[Row]) -> None:
     """Append ledger entries that belong to no document."""
-    await tx.session.execute(insert(ledger_entry), list(entries))
+    await tx.connection.execute(insert(ledger_entry), list(entries))
 
 
 async def labels(

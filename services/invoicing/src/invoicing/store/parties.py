@@ -26,12 +26,12 @@ async def put_suppliers(tx: Tx, *, rows: Sequence[dict[str, Any]]) -> None:
 
 
 async def issuer_of(tx: Tx, agency_id: UUID) -> Any | None:
-    return (await tx.session.execute(select(issuer).where(issuer.c.agency_id == agency_id))).first()
+    return (await tx.connection.execute(select(issuer).where(issuer.c.agency_id == agency_id))).first()
 
 
 async def terms_of(tx: Tx, *, agency_id: UUID, clients: Iterable[UUID]) -> dict[UUID, Any]:
     """Client terms by client."""
-    result = await tx.session.execute(
+    result = await tx.connection.execute(
         select(client_terms).where(client_terms.c.agency_id == agency_id, client_terms.c.client_id.in_(set(clients)))
     )
     return {row.client_id: row for row in result}
@@ -39,7 +39,7 @@ async def terms_of(tx: Tx, *, agency_id: UUID, clients: Iterable[UUID]) -> dict[
 
 async def suppliers_of(tx: Tx, *, agency_id: UUID, payees: Iterable[UUID]) -> dict[UUID, Any]:
     """Suppliers by payee."""
-    result = await tx.session.execute(
+    result = await tx.connection.execute(
         select(supplier).where(supplier.c.agency_id == agency_id, supplier.c.payee_id.in_(set(payees)))
     )
     return {row.payee_id: row for row in result}
@@ -55,7 +55,7 @@ async def list_parties(
         query = query.where(table.c.external_id == external_id)
     if after is not None:
         query = query.where(column > after)
-    return list(await tx.session.execute(query))
+    return list(await tx.connection.execute(query))
 
 
 async def owners_of(tx: Tx, *, table: Table, key: str, agency_id: UUID, external_ids: Iterable[str]) -> dict[str, UUID]:
@@ -63,7 +63,7 @@ async def owners_of(tx: Tx, *, table: Table, key: str, agency_id: UUID, external
     query = select(table.c.external_id, table.c[key].label("id")).where(
         table.c.agency_id == agency_id, table.c.external_id.in_(set(external_ids))
     )
-    return {row.external_id: row.id for row in await tx.session.execute(query)}
+    return {row.external_id: row.id for row in await tx.connection.execute(query)}
 
 
 async def _upsert(tx: Tx, table: Table, rows: Sequence[dict[str, Any]], key: tuple[str, ...]) -> None:
@@ -71,4 +71,4 @@ async def _upsert(tx: Tx, table: Table, rows: Sequence[dict[str, Any]], key: tup
         return
     statement = insert(table)
     changed = {name: statement.excluded[name] for name in rows[0] if name not in key}
-    await tx.session.execute(statement.on_conflict_do_update(index_elements=list(key), set_=changed), list(rows))
+    await tx.connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=changed), list(rows))

@@ -197,7 +197,7 @@ async def timesheets(tx: Tx, *, agency_id: UUID, wanted: TimesheetFilter, sort: 
         .limit(most)
         .subquery("page")
     )
-    found = await tx.session.execute(
+    found = await tx.connection.execute(
         query.where(timesheet.c.timesheet_id == page.c.timesheet_id, timesheet.c.agency_id == agency_id).order_by(
             _ordered(page.c.sorted_by, sort), timesheet.c.timesheet_id
         )
@@ -206,7 +206,7 @@ async def timesheets(tx: Tx, *, agency_id: UUID, wanted: TimesheetFilter, sort: 
     if offset == 0 and len(rows) < most:
         ids_found = literal([row.timesheet_id for row in rows], ARRAY(Uuid))
         where = [timesheet.c.agency_id == agency_id, timesheet.c.timesheet_id == any_(ids_found)]
-    sums = await tx.session.execute(
+    sums = await tx.connection.execute(
         select(
             func.count().label("n"),
             func.coalesce(func.sum(_either("worked_minutes", "submitted_minutes")), 0).label("minutes"),
@@ -228,7 +228,7 @@ async def timesheets_after(
     key = tuple_(timesheet.c.reference, timesheet.c.timesheet_id)
     if after is not None:
         where.append(key > tuple_(literal(after[0]), literal(after[1])))
-    rows = await tx.session.execute(
+    rows = await tx.connection.execute(
         query.where(*where).order_by(timesheet.c.reference, timesheet.c.timesheet_id).limit(most)
     )
     return list(rows)
@@ -237,7 +237,7 @@ async def timesheets_after(
 async def timesheet_row(tx: Tx, *, agency_id: UUID, timesheet_id: UUID) -> Any:
     """One timesheet with its names, or None."""
     query, _ = _timesheets_select()
-    found = await tx.session.execute(
+    found = await tx.connection.execute(
         query.where(timesheet.c.agency_id == agency_id, timesheet.c.timesheet_id == timesheet_id)
     )
     return found.first()
@@ -377,7 +377,7 @@ async def documents(tx: Tx, *, agency_id: UUID, wanted: DocumentFilter, sort: st
     where = _documents_where(agency_id, wanted, parties)
     column = sorts.get(sort.lstrip("-"), sorts["number"])
     ordered = column.desc().nulls_last() if sort.startswith("-") else column.asc().nulls_last()
-    rows = await tx.session.execute(
+    rows = await tx.connection.execute(
         query.where(*where).order_by(ordered, document.c.document_id).offset(offset).limit(most)
     )
     d = document.c
@@ -385,7 +385,7 @@ async def documents(tx: Tx, *, agency_id: UUID, wanted: DocumentFilter, sort: st
     received = select(func.coalesce(func.sum(receipt.c.amount_gbp), 0)).where(
         receipt.c.agency_id == d.agency_id, receipt.c.document_id == d.document_id
     )
-    sums = await tx.session.execute(
+    sums = await tx.connection.execute(
         select(
             func.count().label("n"),
             func.count().filter(ours).label("billed"),
@@ -413,12 +413,12 @@ async def documents_after(
     d = document.c
     if after is not None:
         where.append(tuple_(d.number, d.document_id) > tuple_(literal(after[0]), literal(after[1])))
-    return list(await tx.session.execute(query.where(*where).order_by(d.number, d.document_id).limit(most)))
+    return list(await tx.connection.execute(query.where(*where).order_by(d.number, d.document_id).limit(most)))
 
 
 async def document_row(tx: Tx, *, agency_id: UUID, document_id: UUID) -> Any:
     query, _, _ = _documents_select()
-    found = await tx.session.execute(
+    found = await tx.connection.execute(
         query.where(document.c.agency_id == agency_id, document.c.document_id == document_id)
     )
     return found.first()
@@ -505,9 +505,9 @@ async def payslips(tx: Tx, *, agency_id: UUID, wanted: PayslipFilter, sort: str,
     where = _payslips_where(agency_id, wanted)
     column = sorts.get(sort.lstrip("-"), sorts["worker"])
     ordered = column.desc().nulls_last() if sort.startswith("-") else column.asc().nulls_last()
-    rows = await tx.session.execute(query.where(*where).order_by(ordered, p.payslip_id).offset(offset).limit(most))
+    rows = await tx.connection.execute(query.where(*where).order_by(ordered, p.payslip_id).offset(offset).limit(most))
     names = ("gross_gbp", "tax_gbp", "employee_nic_gbp", "employer_nic_gbp", "net_gbp", "cost_gbp", "minutes")
-    sums = await tx.session.execute(
+    sums = await tx.connection.execute(
         select(func.count().label("n"), *(func.coalesce(func.sum(p[name]), 0).label(name) for name in names)).where(
             *where
         )
@@ -523,12 +523,14 @@ async def payslips_after(tx: Tx, *, agency_id: UUID, wanted: PayslipFilter, afte
     where = _payslips_where(agency_id, wanted)
     if after is not None:
         where.append(p.payslip_id > after)
-    return list(await tx.session.execute(query.where(*where).order_by(p.payslip_id).limit(most)))
+    return list(await tx.connection.execute(query.where(*where).order_by(p.payslip_id).limit(most)))
 
 
 async def payslip_row(tx: Tx, *, agency_id: UUID, payslip_id: UUID) -> Any:
     query, _ = _payslips_select()
-    found = await tx.session.execute(query.where(payslip.c.agency_id == agency_id, payslip.c.payslip_id == payslip_id))
+    found = await tx.connection.execute(
+        query.where(payslip.c.agency_id == agency_id, payslip.c.payslip_id == payslip_id)
+    )
     return found.first()
 
 
