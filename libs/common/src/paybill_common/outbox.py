@@ -14,12 +14,14 @@ CHANNEL = "paybill_outbox"
 
 _INSERT = text(
     """
-    INSERT INTO outbox (event_id, agency_id, topic, key, payload, headers)
-    SELECT * FROM unnest(CAST(:event_ids AS uuid[]), CAST(:agency_ids AS uuid[]), CAST(:topics AS text[]),
-                         CAST(:keys AS text[]), CAST(:payloads AS text[]), CAST(:headers AS text[]))
+    WITH written AS (
+        INSERT INTO outbox (event_id, agency_id, topic, key, payload, headers)
+        SELECT * FROM unnest(CAST(:event_ids AS uuid[]), CAST(:agency_ids AS uuid[]), CAST(:topics AS text[]),
+                             CAST(:keys AS text[]), CAST(:payloads AS text[]), CAST(:headers AS text[]))
+    ) SELECT pg_notify(:channel, '')
     """
 )
-_NOTIFY = text(f"SELECT pg_notify('{CHANNEL}', '')")
+_NOTIFY = text("SELECT pg_notify(:channel, '')")
 _UNPUBLISHED = text(
     """
     SELECT id, event_id, agency_id, topic, key, payload, headers
@@ -50,6 +52,7 @@ async def insert_outbox(connection: AsyncConnection, rows: Sequence[OutboxRow]) 
     await connection.execute(
         _INSERT,
         {
+            "channel": CHANNEL,
             "event_ids": [row.event_id for row in rows],
             "agency_ids": [row.agency_id for row in rows],
             "topics": [row.topic for row in rows],
@@ -58,7 +61,6 @@ async def insert_outbox(connection: AsyncConnection, rows: Sequence[OutboxRow]) 
             "headers": [json.dumps(row.headers) for row in rows],
         },
     )
-    await connection.execute(_NOTIFY)
 
 
 async def unpublished(connection: AsyncConnection, *, shard: int, most: int) -> list[OutboxRow]:
@@ -85,5 +87,5 @@ async def mark_published(connection: AsyncConnection, ids: Sequence[int]) -> Non
 async def republish_all(connection: AsyncConnection) -> int:
     """Publish every kept row again, under its own id: how a lost bus is rebuilt. Returns the number of rows."""
     result = await connection.execute(_REPUBLISH)
-    await connection.execute(_NOTIFY)
+    await connection.execute(_NOTIFY, {"channel": CHANNEL})
     return int(getattr(result, "rowcount", 0))
