@@ -7,7 +7,7 @@ SEEDS ?= 200
 # Some forty processes start in a test run: without compiled modules beside the sources each compiles them again.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test up down status fmt lint contracts simulate bench bench-pay bench-pages bench-rows images lock
+.PHONY: help setup demo test up down status fmt lint contracts simulate bench bench-pay bench-pages bench-rows bench-idle images lock
 
 help: ## list every target
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
@@ -59,6 +59,9 @@ bench-pages: setup ## how fast and heavy the pages are, on the data of the last 
 
 bench-rows: setup ## how fast a table of 50,000 rows is searched, sorted and paged
 	$(PY) -m bench.rows
+
+bench-idle: setup ## how long an instance takes to start, and what it costs at rest
+	$(PY) -m bench.idle
 
 images: setup ## build wheels and the service images
 	$(PY) tools/images.py
