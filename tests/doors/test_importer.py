@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from paybill_importer.layouts import SCOPES, Kind, Owner, needs
-from paybill_importer.owners import PARTS
+from paybill_importer.owners import FIELDS, PARTS
 from tests.doors.test_openapi import documents
 
 __all__ = ["documents"]  # the fixture
@@ -26,6 +26,32 @@ def test_each_door_asks_for_the_right_that_the_importer_names(
 ) -> None:
     security = documents[service]["paths"][path][method]["security"]
     assert [scope for way in security for listed in way.values() for scope in listed] == [SCOPES[owner]]
+
+
+def fields_of(schema: dict[str, Any], models: dict[str, Any], within: frozenset[str] = frozenset()) -> set[str]:
+    """Every field of a body, those within others by their path without positions: `pension/basis`."""
+    found: set[str] = set()
+    for name, inner in schema.get("properties", {}).items():
+        found |= {name, *(f"{name}/{field}" for field in fields_of(inner, models, within))}
+    inside = [*([schema["items"]] if "items" in schema else []), *schema.get("anyOf", []), *schema.get("oneOf", [])]
+    model = schema.get("$ref", "").rpartition("/")[2]
+    for one in inside:
+        found |= fields_of(one, models, within)
+    return found | (fields_of(models[model], models, within | {model}) if model and model not in within else set())
+
+
+def test_every_field_that_stands_for_a_column_is_one_of_an_owners_record(documents: dict[str, dict[str, Any]]) -> None:
+    known: set[str] = set()
+    for part in {part for parts in PARTS.values() for part in parts}:
+        document = documents[part.service.replace("-", "_")]
+        models = document["components"]["schemas"]
+        body = document["paths"][f"{AGENCY}/{part.path}"]["post"]["requestBody"]["content"]["application/json"][
+            "schema"
+        ]
+        listed = {field.removeprefix(f"{part.field}/") for field in fields_of(body, models)}
+        # invoicing checks its items one by one and lists none of their fields there: they are those of its other bodies
+        known |= listed if len(listed) > 1 else set().union(*(fields_of(model, models) for model in models.values()))
+    assert set(FIELDS) <= known, sorted(set(FIELDS) - known)
 
 
 def test_every_owner_is_asked_somewhere() -> None:

@@ -208,12 +208,13 @@ class Supervisor:
         """All at once; the first that fails is told."""
         wiring = self._wiring()
         begun = [(service, self._begin_migration(service, wiring, nursery)) for service in services]
-        for service, child in begun:
-            log = self._migration_log(service)
-            status = nursery.wait(child, timeout_s=MIGRATE_TIMEOUT_S)
+        ended = [(service, child, nursery.wait(child, timeout_s=MIGRATE_TIMEOUT_S)) for service, child in begun]
+        for _, child, status in ended:
             if status is None:
-                for _, running in begun:
-                    processes.stop(running, first=signal.SIGKILL)
+                processes.stop(child, first=signal.SIGKILL)
+        for service, _, status in ended:
+            log = self._migration_log(service)
+            if status is None:
                 raise ServiceError(
                     f"migrating {service} took over {MIGRATE_TIMEOUT_S:.0f} s and was stopped; see {log}"
                 )

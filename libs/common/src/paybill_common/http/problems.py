@@ -18,7 +18,7 @@ from paybill_common.db import is_transient
 
 log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
-TOO_LARGE_HINT = "Send large imports in several files or batches; `paybill import` does it for you."
+TOO_LARGE_HINT = "Send large imports in several files or batches; the command paybill import does it for you."
 _HTTP_CODES = {400: "bad_request", 404: "no_such_path", 405: "method_not_allowed", 413: "body_too_large"}
 
 
