@@ -23,6 +23,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 from rich.console import Console
 
 from paybill_stack import processes
@@ -93,6 +94,17 @@ class Work:
     async def unread(self, service: str) -> int:
         async with Quiet(self._stack.kafka_bootstrap, self._client) as quiet:
             return (await quiet.backlog()).unread[service]
+
+    async def sharers(self, service: str) -> int:
+        """How many members of the service's consumer group have partitions; 0 while they are shared out."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._stack.kafka_bootstrap, client_id="paybill-kills")
+        await admin.start()
+        try:
+            [answer] = await admin.describe_consumer_groups([service])
+        finally:
+            await admin.close()
+        [(_, _, state, _, _, members, *_)] = answer.groups
+        return sum(1 for member in members if member[-1]) if state == "Stable" else 0
 
     async def locked_out(self, service: str) -> int:
         async with self.inside(service) as database:
@@ -174,7 +186,14 @@ class Chaos:
         """What was killed, and how much work waited at that moment."""
 
     async def replica(self, service: str, number: int, approvals: Approvals) -> None:
-        """It dies in the midst of events that it has read or not; in its first process the relay dies too."""
+        """It dies in the midst of events that it has read or not; in its first process the relay dies too. A replica that reads nothing yet
+        would leave nothing unread, so its group shares out its partitions first."""
+        replicas = sum(1 for one in self._supervisor.replicas() if one.service == service)
+
+        async def shared() -> bool:
+            return await self._work.sharers(service) == replicas
+
+        assert await _until(shared)
         await self._strike(
             f"{service}-{number}",
             freeze=self._process(service, number),

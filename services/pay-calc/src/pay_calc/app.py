@@ -22,6 +22,7 @@ from pay_calc.api import (
     working_weeks,
 )
 from pay_calc.closing import keep_closing
+from pay_calc.holding import keep_holding
 from pay_calc.replaying import keep_replaying
 from pay_calc.store.tables import metadata
 from pay_calc.subscriptions import SUBSCRIPTION
@@ -56,5 +57,5 @@ SPEC = ServiceSpec(
         what_if.router,
         replays.router,
     ),
-    background=(keep_closing, keep_replaying),
+    background=(keep_closing, keep_holding, keep_replaying),
 )

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import pytest
 
+from pay_calc.holding import hold_all
 from paybill_common.ids import derived_id, new_id
 from paybill_contracts.invoicing import SelfBillIssued
 
@@ -51,12 +52,64 @@ async def test_nothing_is_paid_before_compliance_says_so(world: Any) -> None:
     sheet = world.sheet(new_id(), ("basic", 600, "15.00"))
     await world.profile(sheet.worker_id)
     await world.tell(sheet.approved())
-    [held] = await world.emitted("paybill.pay.held.v1")
-    assert held["held"][0]["reasons"][0]["code"] == "awaiting_clearance"
+    preview = await world.get("pay-runs/preview", params={"week_ending": "2026-04-05"})
+    [waits] = preview["findings"]["awaiting_clearance"]["items"]
+    assert (waits["timesheet_id"], waits["minutes"], waits["pay_gbp"]) == (str(sheet.timesheet_id), 600, "150.00")
+    assert (preview["people"], preview["held_timesheets"], preview["held_minutes"]) == (0, 1, 600)
     assert await world.emitted("paybill.pay.calculated.v1") == []
+    assert await world.emitted("paybill.pay.held.v1") == [], "the draft is worked once, when the decision is there"
     await world.tell(sheet.held())
     await world.tell(sheet.cleared())
-    assert [len(event["held"]) for event in await world.emitted("paybill.pay.held.v1")] == [1, 1, 0]
+    assert [len(event["held"]) for event in await world.emitted("paybill.pay.held.v1")] == [1, 0]
+
+
+async def test_a_draft_that_names_a_waiting_timesheet_is_counted_once(world: Any) -> None:
+    sheet = world.sheet(new_id(), ("basic", 600, "15.00"))
+    await world.tell(sheet.approved())
+    await world.profile(sheet.worker_id)  # works the drafts of the worker again
+    await hold_all(world.runtime.worker_database, world.runtime.clock, after_s=0)  # finds it named
+    [held] = await world.emitted("paybill.pay.held.v1")
+    assert held["held"][0]["reasons"][0]["code"] == "awaiting_clearance"
+    preview = await world.get("pay-runs/preview", params={"week_ending": "2026-04-05"})
+    assert preview["findings"]["awaiting_clearance"]["count"] == preview["held_timesheets"] == 1
+    assert preview["held_minutes"] == 600
+
+
+async def test_a_long_wait_for_compliance_is_told(world: Any) -> None:
+    old, fresh = (world.sheet(new_id(), ("basic", 600, "15.00")) for _ in range(2))
+    bill_only = world.sheet(new_id())
+    await world.tell(old.approved(), bill_only.approved())
+    database, clock = world.runtime.worker_database, world.runtime.clock
+    await hold_all(database, clock)
+    assert await world.emitted("paybill.pay.held.v1") == [], "not before a minute has gone"
+    async with database.transaction(now=clock.now()) as tx:
+        await tx.execute("UPDATE timesheet_version SET arrived_at = arrived_at - interval '61 seconds'")
+    await world.tell(fresh.approved())
+    await hold_all(database, clock)
+    await hold_all(database, clock)
+    [held] = await world.emitted("paybill.pay.held.v1")
+    assert held["worker_id"] == str(old.worker_id)
+    assert held["held"][0]["reasons"][0]["code"] == "awaiting_clearance"
+
+
+async def test_what_compliance_never_answered_is_held_by_the_close_and_paid_after_it(world: Any) -> None:
+    paid, waits = (world.sheet(new_id(), ("basic", 600, "15.00")) for _ in range(2))
+    await _ready(world, paid)
+    await world.profile(waits.worker_id)
+    await world.tell(waits.approved(), world.cut_off(paid, waits))
+    run = await world.close()
+    assert (run["paid_minutes"], run["held_timesheets"], run["held_minutes"]) == (600, 1, 600)
+    told = await world.emitted("paybill.pay.held.v1")
+    assert [(event["period_to"], len(event["held"])) for event in told] == [
+        ("2026-04-06", 1),
+        ("2026-04-06", 0),
+        ("2026-04-13", 1),
+    ]
+    for event in told:
+        for held in event["held"]:
+            assert held["reasons"][0]["code"] == "awaiting_clearance"
+    await world.tell(waits.cleared())
+    assert (await world.slip(worker_id=waits.worker_id))["period_to"] == "2026-04-13"
     assert len(await world.emitted("paybill.pay.calculated.v1")) == 1
 
 

@@ -14,6 +14,7 @@ import pytest
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.slips import Charge, Employee, SlipInput
 from pay_calc.domain.what_if import Changes, HoursChange, RateChange, changed, check, cost_by_timesheet, in_year
+from pay_calc.holding import hold_all
 from pay_calc.rates import year_book
 from pay_calc.usecases import what_if as usecase
 from paybill_common.ids import new_id
@@ -286,6 +287,7 @@ class TestDoor:
         held = world.sheet(new_id(), ("basic", 2400, "15.00"))
         await self.ready(world, small, large)
         await world.tell(held.approved())
+        await hold_all(world.runtime.worker_database, world.runtime.clock, after_s=0)
         sacrifice = {"basis": "salary_sacrifice", "sacrifice_gbp": "40.00"}
         found = await self.ask(world, {"pension": sacrifice}, query="?order=difference")
         outcomes = {one["worker_id"]: one for one in found["items"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from paybill_contracts.events import BillHeld, BillReady
 async def redecide(tx: Tx, *, keys: Sequence[facts.Key], causes: Mapping[facts.Key, AnyEvent] | None = None) -> int:
     """Decide these timesheets again and emit bill.ready or bill.held where the state of a version changed.
 
+    What waits for compliance's decision is kept as held and not told: it is told once, with the decision.
     A version that is billed already keeps its state: a later hold is compliance's alert, not ours to undo.
     Returns how many changed.
     """
@@ -31,7 +33,7 @@ async def redecide(tx: Tx, *, keys: Sequence[facts.Key], causes: Mapping[facts.K
         found = _decide(row)
         if (row.decided_version, row.state, row.reasons) != (row.version, found.state, list(found.reasons)):
             changed.append((row, found))
-    await _tell(tx, changed, causes or {})
+    await _keep(tx, changed, causes or {}, told=[row.has_clearance for row, _ in changed])
     return len(changed)
 
 
@@ -39,10 +41,12 @@ async def write_off(tx: Tx, *, agency_id: UUID, timesheets: Sequence[UUID]) -> N
     """Tell of those of these locked timesheets that a credit note left with nothing to bill: credited, and not billed again."""
     gone = await runs.written_off_among(tx, agency_id=agency_id, timesheets=timesheets)
     rows = await facts.undecided_inputs(tx, [(agency_id, timesheet_id) for timesheet_id in gone])
-    await _tell(tx, [(row, CREDITED) for row in rows], {})
+    await _keep(tx, [(row, CREDITED) for row in rows], {}, told=[True] * len(rows))
 
 
-async def _tell(tx: Tx, changed: Sequence[tuple[Any, Readiness]], causes: Mapping[facts.Key, AnyEvent]) -> None:
+async def _keep(
+    tx: Tx, changed: Sequence[tuple[Any, Readiness]], causes: Mapping[facts.Key, AnyEvent], *, told: Sequence[bool]
+) -> None:
     if not changed:
         return
     sequences = await facts.store_states(
@@ -52,7 +56,7 @@ async def _tell(tx: Tx, changed: Sequence[tuple[Any, Readiness]], causes: Mappin
             for row, found in changed
         ],
     )
-    for row, found in changed:
+    for row, found in itertools.compress(changed, told):
         key = (row.agency_id, row.timesheet_id)
         common: dict[str, Any] = {
             "agency_id": row.agency_id,

@@ -139,6 +139,11 @@ class Agency:
     re_enrolment_on: date | None = None
     """The agency's next day of automatic re-enrolment."""
 
+    @property
+    def shut(self) -> frozenset[date]:
+        """`period_to` of closed runs and of the one that is closing."""
+        return self.closed if self.closing is None else self.closed | {self.closing.period_to}
+
 
 @dataclass(slots=True)
 class Worker:
@@ -216,10 +221,10 @@ def decide(
             slip.held.append((version, reasons))
         else:
             slip.paid.append(version)
-    shut = _shut(agency) if not worker.pending else agency.closed
+    shut = agency.shut if not worker.pending else agency.closed
     lacking = _lacking(worker)
     for week in sorted(worker.statutory, key=lambda each: (each.week_ending, each.dates, each.record_id)):
-        period_to = _first_open(week.week_ending, shut)
+        period_to = first_open_period(week.week_ending, shut)
         if worker.pending and agency.closing is not None:  # of an earlier week that never had a run: this one pays it
             period_to = max(period_to, agency.closing.period_to)
         slip = _slip(slips, agency, period_to, "paye", None)
@@ -241,13 +246,13 @@ def _give_back(worker: Worker, agency: Agency, slips: dict[tuple[date, str, str]
     without pay on its own. Source: SI 2010/772 reg. 11; PAYE Regulations 2003 reg. 63."""
     record = worker.pension_record
     if worker.pension_refund is not None and record is not None and record.opted_out_on is not None:
-        period_to = _first_open(first_week_paid_from(record.opted_out_on, agency.payday_days_after), shut)
+        period_to = first_open_period(first_week_paid_from(record.opted_out_on, agency.payday_days_after), shut)
         if worker.pending and agency.closing is not None:
             period_to = max(period_to, agency.closing.period_to)
         _slip(slips, agency, period_to, "paye", None).pension_refund = worker.pension_refund
     earned = {slip.period_to for slip in slips.values() if _has_taxed_pay(worker, slip)}
     for week, applied_on in worker.nil_weeks.items():
-        if _first_open(week - DAY, shut) == week:
+        if first_open_period(week - DAY, shut) == week:
             period_to = max(week, agency.closing.period_to) if worker.pending and agency.closing is not None else week
             if period_to not in earned:
                 _slip(slips, agency, period_to, "paye", None).nil_week_applied_on = applied_on
@@ -307,31 +312,26 @@ def _slip(
     return slips[key]
 
 
-def _shut(agency: Agency) -> frozenset[date]:
-    """Periods that are closed, or that a run is closing."""
-    return agency.closed if agency.closing is None else agency.closed | {agency.closing.period_to}
-
-
 def _assigned(worker: Worker, agency: Agency) -> list[tuple[Version, date]]:
     """Each timesheet's version to pay now and the period that pays it."""
     by_timesheet: dict[UUID, list[Version]] = defaultdict(list)
     for version in worker.versions:
         by_timesheet[version.timesheet_id].append(version)
-    closing, shut = agency.closing, _shut(agency)
+    closing, shut = agency.closing, agency.shut
     found = []
     for versions in by_timesheet.values():
         versions.sort(key=lambda version: version.version)
         if closing is not None and worker.pending:
             known = [version for version in versions if version.applied_no < closing.cut_off_no]
-            if known and _first_open(known[-1].week_ending, agency.closed) == closing.period_to:
+            if known and first_open_period(known[-1].week_ending, agency.closed) == closing.period_to:
                 found.append((known[-1], closing.period_to))
                 continue
-        found.append((versions[-1], _first_open(versions[-1].week_ending, shut)))
+        found.append((versions[-1], first_open_period(versions[-1].week_ending, shut)))
     found.sort(key=lambda pair: (pair[1], pair[0].week_ending, str(pair[0].timesheet_id)))
     return found
 
 
-def _first_open(week_ending: date, shut: frozenset[date]) -> date:
+def first_open_period(week_ending: date, shut: frozenset[date]) -> date:
     """The week's own period, or the one after the last that is shut: tax is worked in the order of paydays, so no period opens again
     behind a closed one, even if it never had a run."""
     period_to = period_to_of(week_ending)

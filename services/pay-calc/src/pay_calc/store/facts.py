@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -204,6 +204,51 @@ async def upsert_clearances(tx: Tx, rows: Sequence[NewClearance]) -> None:
     )
 
 
+async def decided_versions(
+    tx: Tx, *, agencies: Collection[UUID], timesheets: Collection[UUID]
+) -> set[tuple[UUID, UUID, int]]:
+    """(agency, timesheet, version) of those of these timesheets' versions that compliance has decided on."""
+    if not timesheets:
+        return set()
+    found = await tx.execute(
+        """
+        SELECT v.agency_id, v.timesheet_id, v.version
+        FROM timesheet_version v
+        JOIN clearance c ON c.agency_id = v.agency_id AND c.timesheet_id = v.timesheet_id AND c.version = v.version
+        WHERE v.agency_id = ANY(CAST(:agencies AS uuid[])) AND v.timesheet_id = ANY(CAST(:timesheets AS uuid[]))
+        """,
+        agencies=sorted(agencies),
+        timesheets=list(timesheets),
+    )
+    return {(row.agency_id, row.timesheet_id, row.version) for row in found}
+
+
+UNANSWERED = """
+    {v}.state = 'open' AND {v}.lines <> CAST('[]' AS jsonb)
+    AND NOT EXISTS (SELECT 1 FROM clearance c WHERE c.agency_id = {v}.agency_id AND c.timesheet_id = {v}.timesheet_id
+        AND c.version = {v}.version)
+    AND NOT EXISTS (SELECT 1 FROM payslip d WHERE d.agency_id = {v}.agency_id AND d.worker_id = {v}.worker_id AND d.state = 'draft'
+        AND d.held @> jsonb_build_array(jsonb_build_object('timesheet_id', CAST({v}.timesheet_id AS text))))"""
+"""A version `v` that has something to pay, no decision, and no draft that names it: one is worked when the decision arrives."""
+
+
+async def unanswered(tx: Tx, *, after_s: int, beyond: Key | None, most: int) -> list[Key]:
+    """Workers beyond this one, in order, with a version that has waited so long for its decision, by the real clock."""
+    found = await tx.execute(
+        f"""
+        SELECT DISTINCT v.agency_id, v.worker_id FROM timesheet_version v
+        WHERE v.arrived_at < clock_timestamp() - make_interval(secs => :after) AND {UNANSWERED.format(v="v")}
+          AND (CAST(:agency AS uuid) IS NULL OR (v.agency_id, v.worker_id) > (CAST(:agency AS uuid), CAST(:worker AS uuid)))
+        ORDER BY 1, 2 LIMIT :most
+        """,  # noqa: S608  constant text
+        after=after_s,
+        agency=None if beyond is None else beyond[0],
+        worker=None if beyond is None else beyond[1],
+        most=most,
+    )
+    return [(row.agency_id, row.worker_id) for row in found]
+
+
 async def upsert_workers(tx: Tx, rows: Sequence[tuple[UUID, UUID, str, str, date | None, date | None, int]]) -> None:
     """Keep (agency, worker, reference, status, started, left, sequence) of each worker, the newest."""
     await tx.execute(
@@ -319,17 +364,21 @@ async def load(tx: Tx, keys: Sequence[Key]) -> Facts:
     for key, (employed_from, record) in (await pension_records.of_workers(tx, list(keys))).items():
         if key in workers:
             workers[key].employed_from, workers[key].pension_record = employed_from, record
-    await _load_beside_hours(tx, keys, workers)
-    for key, orders in (await standing.orders_of(tx, keys)).items():
-        if key in workers:
-            workers[key].orders = tuple(orders)
-    for key, deductions in (await standing.deductions_of(tx, keys)).items():
-        if key in workers:
-            workers[key].deductions = tuple(deductions)
-    for key, weeks in (await statutory.open_weeks(tx, keys)).items():
-        if key in workers:
-            workers[key].statutory = tuple(weeks)
-    await leave.load(tx, workers)
+    some = await _some(tx, params)
+    await _load_beside_hours(tx, keys, workers, some)
+    if "attachment_order" in some:
+        for key, orders in (await standing.orders_of(tx, keys)).items():
+            if key in workers:
+                workers[key].orders = tuple(orders)
+    if "net_deduction" in some:
+        for key, deductions in (await standing.deductions_of(tx, keys)).items():
+            if key in workers:
+                workers[key].deductions = tuple(deductions)
+    if "statutory_week" in some:
+        for key, weeks in (await statutory.open_weeks(tx, keys)).items():
+            if key in workers:
+                workers[key].statutory = tuple(weeks)
+    await leave.load(tx, workers, some)
     if any(agency.closing is not None for agency in agencies.values()):
         pending = await tx.execute(
             f"SELECT p.agency_id, p.worker_id FROM pay_run_worker p WHERE {_AMONG.format(t='p')} AND p.outcome IS NULL",  # noqa: S608
@@ -344,6 +393,25 @@ async def load(tx: Tx, keys: Sequence[Key]) -> Facts:
 # Not a join to the list of pairs: right after a big import the tables have no statistics, and the planner would then compare every
 # row with every pair. A row of another agency that has a worker of the same id is passed over when it is read.
 _AMONG = "{t}.agency_id = ANY(CAST(:agency_set AS uuid[])) AND {t}.worker_id = ANY(CAST(:workers AS uuid[]))"
+
+
+_FEW = (
+    "connected_earnings",
+    "nil_week",
+    "attachment_order",
+    "net_deduction",
+    "statutory_week",
+    *leave.TABLES,
+)
+"""Tables in which most workers have nothing."""
+
+
+async def _some(tx: Tx, params: dict[str, Any]) -> frozenset[str]:
+    """Those of these tables in which any of the workers has a row: one question instead of one a table."""
+    among = _AMONG.format(t="x")
+    exists = ", ".join(f"EXISTS (SELECT 1 FROM {table} x WHERE {among}) AS {table}" for table in _FEW)  # noqa: S608  constant text
+    found = (await tx.execute(f"SELECT {exists}", **params)).one()
+    return frozenset(table for table, has in zip(_FEW, found, strict=True) if has)
 
 
 async def _load_versions(tx: Tx, params: dict[str, Any], workers: dict[Key, Worker]) -> None:
@@ -571,7 +639,7 @@ async def _load_history(tx: Tx, workers: dict[Key, Worker], agencies: dict[UUID,
             worker.charged += charged_of(row.payday_on, row.period_to, inputs, result)
 
 
-async def _load_beside_hours(tx: Tx, keys: Sequence[Key], workers: dict[Key, Worker]) -> None:
+async def _load_beside_hours(tx: Tx, keys: Sequence[Key], workers: dict[Key, Worker], some: Collection[str]) -> None:
     """Refunds of opt-outs, applications for weeks without pay, and what connected employers paid."""
     records = {
         key: worker.pension_record
@@ -581,18 +649,20 @@ async def _load_beside_hours(tx: Tx, keys: Sequence[Key], workers: dict[Key, Wor
     since = {key: record.member_since for key, record in records.items() if record.member_since is not None}
     for key, taken in (await pension_records.slips_since(tx, since)).items():
         workers[key].pension_refund = owed_refund(records[key], taken)
-    for key, elsewhere in (await connected.told(tx, keys)).items():
-        if key in workers:
-            workers[key].elsewhere = tuple(elsewhere)
-    for key, weeks in (await nil_weeks.of_workers(tx, keys)).items():
-        if key in workers:
-            workers[key].nil_weeks = weeks
+    if "connected_earnings" in some:
+        for key, elsewhere in (await connected.told(tx, keys)).items():
+            if key in workers:
+                workers[key].elsewhere = tuple(elsewhere)
+    if "nil_week" in some:
+        for key, weeks in (await nil_weeks.of_workers(tx, keys)).items():
+            if key in workers:
+                workers[key].nil_weeks = weeks
 
 
 def _pays_late(worker: Worker, agency: Agency) -> bool:
     if agency.late_pay != "usual_payday":
         return False
-    shut = agency.closed if agency.closing is None else agency.closed | {agency.closing.period_to}
+    shut = agency.shut
     return any(period_to_of(version.week_ending) in shut for version in worker.versions)
 
 

@@ -30,13 +30,18 @@ _EARNED = ", ".join(f"'{kind}'" for kind in sorted(EARNED))
 # For the drafts
 
 
-async def load(tx: Tx, workers: Mapping[Key, Worker]) -> None:
-    """Give these workers their open holiday pay, at its rate of now, what their ledgers hold and what their contracts give."""
-    for key, pays in (await open_weeks(tx, list(workers))).items():
-        if key in workers:
-            workers[key].statutory = (*workers[key].statutory, *pays)
-    ledgers = await _sums(tx, list(workers))
-    contracts = await working_weeks.contracts(tx, list(workers))
+TABLES = ("holiday_week", "leave_entry", "working_week")
+
+
+async def load(tx: Tx, workers: Mapping[Key, Worker], some: Collection[str]) -> None:
+    """Give these workers their open holiday pay, at its rate of now, what their ledgers hold and what their contracts give. `some`: those
+    of `TABLES` in which any of them has a row."""
+    if "holiday_week" in some:
+        for key, pays in (await open_weeks(tx, list(workers))).items():
+            if key in workers:
+                workers[key].statutory = (*workers[key].statutory, *pays)
+    ledgers = await _sums(tx, list(workers)) if "leave_entry" in some else {}
+    contracts = await working_weeks.contracts(tx, list(workers)) if "working_week" in some else {}
     asked = {
         key: worker
         for key, worker in workers.items()

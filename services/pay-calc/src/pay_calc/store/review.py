@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from pay_calc.store.facts import UNANSWERED
 from paybill_common.db import Tx
 
 ROWS_MAX = 20_000
@@ -42,6 +43,20 @@ async def held(tx: Tx, *, agency_id: UUID, period_to: date) -> list[Any]:
         """,  # noqa: S608  constant text
         agency=agency_id,
         period=period_to,
+    )
+    return list(found.all())
+
+
+async def awaiting(tx: Tx, *, agency_id: UUID) -> list[Any]:
+    """Versions that wait for compliance's decision and are in no draft yet."""
+    found = await tx.execute(
+        f"""
+        SELECT s.worker_id, s.timesheet_id, s.week_ending, s.payable_minutes AS minutes, s.pay_gbp, l.display_name
+        FROM timesheet_version s {_NAMED}
+        WHERE s.agency_id = :agency AND {UNANSWERED.format(v="s")}
+        ORDER BY s.worker_id, s.timesheet_id LIMIT {ROWS_MAX}
+        """,  # noqa: S608  constant text
+        agency=agency_id,
     )
     return list(found.all())
 

@@ -514,6 +514,7 @@ timesheet_version = Table(
     Column("pay_gbp", _MONEY, nullable=False),
     Column("lines", JSONB, nullable=False),
     Column("applied_no", BigInteger, Identity(always=True), nullable=False),
+    Column("arrived_at", DateTime(timezone=True), nullable=False, server_default=text("now()"), comment="Real clock"),
     Column("state", Text, nullable=False),
     Column("settled_payslip_id", Uuid),
     PrimaryKeyConstraint("agency_id", "timesheet_id", "version"),

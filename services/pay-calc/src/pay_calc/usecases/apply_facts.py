@@ -54,14 +54,8 @@ async def _workers(tx: Tx, batch: Batch) -> None:
     decided: list[Event[Decision]] = batch.of(ComplianceCleared, ComplianceHeld)
     changed = batch.latest(WorkerChanged)
     determined = [event for event in batch.latest(PlacementChanged) if event.data.pay_basis == "limited"]
-    causes: dict[Key, AnyEvent] = {}
-    for event in approved:
-        causes[event.agency_id, event.data.worker_id] = event
-    for decision in decided:
-        causes[decision.agency_id, decision.data.worker_id] = decision
-    for placement in determined:
-        causes.setdefault((placement.agency_id, placement.data.worker_id), placement)
-    touched = {*causes, *((event.agency_id, event.data.worker_id) for event in changed)}
+    events: list[AnyEvent] = [*approved, *decided, *determined, *changed]
+    touched = {(event.agency_id, event.data.worker_id) for event in events}
     if not touched:
         return
     await facts.share_agencies(tx, {agency for agency, _ in touched})
@@ -88,8 +82,36 @@ async def _workers(tx: Tx, batch: Batch) -> None:
         await facts.insert_versions(tx, _versions(approved))
     if decided:
         await facts.upsert_clearances(tx, _clearances(decided))
+    causes = await _causes(tx, approved, decided, determined)
     if causes:
         await recalculate(tx, keys=sorted(causes), causes=causes)
+
+
+async def _causes(
+    tx: Tx,
+    approved: list[Event[ApprovedFacts]],
+    decided: list[Event[Decision]],
+    determined: list[Event[PlacementChanged]],
+) -> dict[Key, AnyEvent]:
+    """Whose drafts these stored facts can change, and the fact to name for it.
+
+    A first version without a decision adds nothing that is paid, and a decision without its version nothing at all: the draft is worked
+    when the other of the two is there too, once instead of twice. An amendment takes the older version's pay out of the draft at once.
+    """
+    arrived: list[AnyEvent] = [*approved, *decided]
+    met = await facts.decided_versions(
+        tx, agencies={event.agency_id for event in arrived}, timesheets={event.data.timesheet_id for event in arrived}
+    )
+    causes: dict[Key, AnyEvent] = {}
+    for event in approved:
+        if event.data.version > 1 or (event.agency_id, event.data.timesheet_id, event.data.version) in met:
+            causes[event.agency_id, event.data.worker_id] = event
+    for decision in decided:
+        if (decision.agency_id, decision.data.timesheet_id, decision.data.version) in met:
+            causes[decision.agency_id, decision.data.worker_id] = decision
+    for placement in determined:
+        causes.setdefault((placement.agency_id, placement.data.worker_id), placement)
+    return causes
 
 
 def _versions(events: list[Event[ApprovedFacts]]) -> list[NewVersion]:

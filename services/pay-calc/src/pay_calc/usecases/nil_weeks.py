@@ -30,7 +30,7 @@ async def store_application(
     await facts.share_agencies(tx, [agency_id])
     await facts.lock_workers(tx, [(agency_id, worker_id)])
     agency = (await facts.load_agencies(tx, [agency_id]))[agency_id]
-    shut = agency.closed if agency.closing is None else agency.closed | {agency.closing.period_to}
+    shut = agency.shut
     if shut and period_to_of(week_ending) <= max(shut):
         raise WeekClosed(f"The week ending {week_ending} is closed")
     await nil_weeks.upsert(

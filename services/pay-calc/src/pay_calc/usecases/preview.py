@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from pay_calc.domain.decide import first_open_period
 from pay_calc.domain.engine.errors import EngineError
 from pay_calc.domain.minimum_wage_findings import Acknowledged, MinimumWageSummary, summary_of
 from pay_calc.domain.pay_dates import banking_day_at_or_before, payday_of, period_to_of
@@ -147,7 +148,29 @@ async def preview(tx: Tx, *, agency_id: UUID, week_ending: date) -> Preview:
             )
         )
     await _look(tx, agency_id, found)
+    await _await_decisions(tx, agency_id, found, calendar.shut)
     return found
+
+
+async def _await_decisions(tx: Tx, agency_id: UUID, found: Preview, shut: frozenset[date]) -> None:
+    """Count the timesheets of the period that no draft names yet, because compliance has not decided on them."""
+    code = "awaiting_clearance"
+    for row in await review.awaiting(tx, agency_id=agency_id):
+        if first_open_period(row.week_ending, shut) == found.period_to:
+            found.held_timesheets += 1
+            found.held_minutes += row.minutes
+            found.findings[code].add(
+                Item(
+                    row.worker_id,
+                    row.display_name,
+                    None,
+                    row.timesheet_id,
+                    code,
+                    _words(code),
+                    row.minutes,
+                    row.pay_gbp,
+                )
+            )
 
 
 async def _look(tx: Tx, agency_id: UUID, found: Preview) -> None:
