@@ -165,9 +165,7 @@ async def test_holds_say_why_and_lift_by_themselves(service: Service, world: Wor
     approved = [world.approved(1), world.approved(2)]
     await service.take(*approved, world.cut_off(approved))
     waiting = (await service.call("GET", world, "bill-states?state=held"))["items"]
-    assert [[reason["code"] for reason in one["reasons"]] for one in waiting] == [
-        ["awaiting_clearance", "missing_client_terms"]
-    ] * 2
+    assert [[reason["code"] for reason in one["reasons"]] for one in waiting] == [["awaiting_clearance"]] * 2
     assert not await service.emitted(world, BillHeld), "a wait for the decision is kept, and told with the decision"
     await service.take(world.cleared(1), world.held(2))
     reasons = [{reason.code for reason in event.reasons} for event in await service.emitted(world, BillHeld)]

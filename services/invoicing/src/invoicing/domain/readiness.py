@@ -39,11 +39,15 @@ CREDITED = Readiness("held", ({"code": "credited", "blocks": ["bill"]},))
 """A credit note took back every charge, and nothing bills it again."""
 
 
+AWAITING = Readiness("held", ({"code": "awaiting_clearance", "blocks": ["bill"]},))
+"""How a version that compliance has not decided on begins."""
+
+
 def decide(*, clearance: Clearance | None, terms: Terms | None, purchase_order: str | None) -> Readiness:
     """Ready when compliance cleared this version for billing, the client has terms, and its purchase order is there."""
     reasons: list[Reason] = []
     if clearance is None:
-        reasons.append(_reason("awaiting_clearance"))
+        reasons.extend(AWAITING.reasons)
     elif clearance.blocks_bill:
         blocking = [reason for reason in clearance.reasons if not reason.get("blocks") or "bill" in reason["blocks"]]
         reasons.extend(blocking or [_reason("compliance_hold")])

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from invoicing.domain.readiness import AWAITING
 from paybill_common.db import Tx
 from paybill_common.envelope import Event
 from paybill_common.ids import pair_in_order
@@ -49,7 +50,8 @@ async def _lock(tx: Tx, function: str, area: str, agencies: Iterable[UUID]) -> N
 
 
 async def apply_approved(tx: Tx, events: Sequence[Event[Any]]) -> list[Key]:
-    """Store the charge lines of every version and the newest facts of each timesheet. Returns the timesheets that moved on.
+    """Store the charge lines of every version and the newest facts of each timesheet. Returns the timesheets that moved on and are to be
+    decided again; a new one begins as awaiting compliance's decision, unless that came before it.
 
     An older version that arrives late does not move its timesheet: it is superseded before it was billed. Its lines are
     kept all the same, because a pay run may have finalised them.
@@ -67,12 +69,15 @@ async def apply_approved(tx: Tx, events: Sequence[Event[Any]]) -> list[Key]:
         """
         INSERT INTO timesheet (agency_id, timesheet_id, version, sequence, worker_id, placement_id, client_id, site_id,
             consultant_id, branch, week_ending, reference, purchase_order, approved_at, billable_minutes, billable_units,
-            charge_gbp, traceparent)
-        SELECT * FROM unnest(CAST(:agencies AS uuid[]), CAST(:timesheets AS uuid[]), CAST(:versions AS int[]),
+            charge_gbp, traceparent, state, reasons, decided_version)
+        SELECT i.*, :state, CAST(:reasons AS jsonb), i.version
+        FROM unnest(CAST(:agencies AS uuid[]), CAST(:timesheets AS uuid[]), CAST(:versions AS int[]),
             CAST(:sequences AS bigint[]), CAST(:workers AS uuid[]), CAST(:placements AS uuid[]), CAST(:clients AS uuid[]),
             CAST(:sites AS uuid[]), CAST(:consultants AS uuid[]), CAST(:branches AS text[]), CAST(:weeks AS date[]),
             CAST(:refs AS text[]), CAST(:orders AS text[]), CAST(:approved AS timestamptz[]), CAST(:minutes AS int[]),
             CAST(:units AS numeric[]), CAST(:charges AS numeric[]), CAST(:traces AS text[]))
+          AS i(agency, timesheet, version, sequence, worker, placement, client, site, consultant, branch, week, ref, po, approved,
+               minutes, units, charge, trace)
         ON CONFLICT (agency_id, timesheet_id) DO UPDATE SET version = EXCLUDED.version, sequence = EXCLUDED.sequence,
             worker_id = EXCLUDED.worker_id, placement_id = EXCLUDED.placement_id, client_id = EXCLUDED.client_id,
             site_id = EXCLUDED.site_id, consultant_id = EXCLUDED.consultant_id, branch = EXCLUDED.branch,
@@ -81,8 +86,12 @@ async def apply_approved(tx: Tx, events: Sequence[Event[Any]]) -> list[Key]:
             billable_minutes = EXCLUDED.billable_minutes, billable_units = EXCLUDED.billable_units,
             charge_gbp = EXCLUDED.charge_gbp, traceparent = EXCLUDED.traceparent
         WHERE timesheet.version < EXCLUDED.version
-        RETURNING agency_id, timesheet_id
+        RETURNING agency_id, timesheet_id, decided_version = version AND NOT EXISTS (
+            SELECT 1 FROM clearance c WHERE c.agency_id = timesheet.agency_id AND c.timesheet_id = timesheet.timesheet_id
+              AND c.version = timesheet.version) AS waits
         """,
+        state=AWAITING.state,
+        reasons=json.dumps(AWAITING.reasons, sort_keys=True),
         agencies=[fact.agency_id for fact in facts],
         timesheets=[fact.timesheet_id for fact in facts],
         versions=[fact.version for fact in facts],
@@ -102,7 +111,7 @@ async def apply_approved(tx: Tx, events: Sequence[Event[Any]]) -> list[Key]:
         charges=[_billable_gbp(fact) for fact in facts],
         traces=[event.traceparent for event in ordered],
     )
-    moved = {(row.agency_id, row.timesheet_id) for row in result}
+    moved = {(row.agency_id, row.timesheet_id) for row in result if not row.waits}
     await _insert_charges(tx, [event.data for event in events])
     return sorted(moved, key=pair_in_order)
 

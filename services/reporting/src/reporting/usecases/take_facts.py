@@ -83,11 +83,12 @@ _DOCUMENT_KINDS: dict[type[EventData], str] = {
 async def take_facts(tx: Tx, batch: Batch) -> None:
     """Write everything that the batch says. The same batch again, or older facts, change nothing."""
     await apply_directory(tx, batch)
-    await facts.lock_timesheets(tx, _timesheets_of(batch))
+    locked = _timesheets_of(batch)
+    await facts.lock_timesheets(tx, locked)
     await _parties(tx, batch)
     await _timesheets(tx, batch)
     await _compliance(tx, batch)
-    await _pay(tx, batch)
+    await _pay(tx, batch, locked)
     await _billing(tx, batch)
     await _runs(tx, batch)
     await _save(tx, facts.save_story, [row for event in batch for row in _story(event)])
@@ -246,7 +247,7 @@ _PAYSLIP = (
 )
 
 
-async def _pay(tx: Tx, batch: Batch) -> None:
+async def _pay(tx: Tx, batch: Batch, locked: set[Key]) -> None:
     best: dict[Key, AnyEvent] = {}
     for event in batch.of(PayCalculated, PayFinalised):
         key = (event.agency_id, event.data.payslip_id)
@@ -263,7 +264,7 @@ async def _pay(tx: Tx, batch: Batch) -> None:
             recount = await facts.replace_shares(tx, newer, shares=shares, lines=lines)
             recount |= {(share["agency_id"], share["timesheet_id"]) for share in shares}
     if recount:
-        await facts.lock_timesheets(tx, recount)
+        await facts.lock_timesheets(tx, recount - locked)
         await facts.count_pay(tx, recount)
     holds = batch.latest(PayHeld)
     if holds:
@@ -282,7 +283,7 @@ async def _pay(tx: Tx, batch: Batch) -> None:
             ],
         )
         if touched:
-            await facts.lock_timesheets(tx, touched)
+            await facts.lock_timesheets(tx, touched - locked)
             await facts.count_pay_holds(tx, touched)
 
 
