@@ -254,7 +254,9 @@ def main() -> int:
         "--timesheets", type=int, default=wanted, help="default PAYBILL_BENCH_TIMESHEETS or %(default)s"
     )
     parser.add_argument("--replicas", type=int, nargs="+", default=[1, 2], help="of pay-calc, a run each")
-    parser.add_argument("--pdfs", action="store_true", help="print payslips and invoices too, timed apart")
+    parser.add_argument(
+        "--pdfs", action=argparse.BooleanOptionalAction, default=True, help="payslips and invoices as PDF, timed apart"
+    )
     parser.add_argument(
         "--profile", choices=SERVICES, help="run this service under cProfile; no null pipeline, no targets"
     )
