@@ -12,7 +12,7 @@ from paybill_common.service import Runtime, repeat
 
 UNANSWERED_S = 60
 """A decision takes well under a second, longer behind a long queue; a wait of a minute is worth telling."""
-LOOK_EVERY_S = 15
+LOOK_EVERY_S = 30
 
 
 async def hold_all(database: Database, clock: Clock, *, after_s: int = UNANSWERED_S) -> None:
