@@ -125,8 +125,13 @@ async def test_payroll_manager_clears_the_week_and_a_second_person_releases_it(w
     seen_on = page.locator("#lift input[name=valid_from]")
     await paula.fill(seen_on, "01012026")
     await expect(seen_on).to_have_value("2026-01-01")
+    picture = {"name": "share code.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\n seen"}
+    await page.locator("#lift input[name=file]").set_input_files([picture])  # the system's own dialogue chooses it
     await paula.enter(page.get_by_role("button", name="Record it"))
     await expect(flash(page)).to_contain_text("Recorded; holds that waited for it lift by themselves")
+    kept = page.get_by_role("link", name="Open share code.png")
+    opened = await page.request.get(await kept.evaluate("link => link.href"))
+    assert [opened.headers["content-type"], await opened.body()] == ["image/png", picture["buffer"]]
     timesheet_id = str(held[0]["timesheet_id"])
     await until("the hold is lifted", lambda: _nobody_held(agency))
     await until("the week is in the draft", lambda: _pay_state(agency, timesheet_id, "draft"))

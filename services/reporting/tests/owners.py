@@ -97,6 +97,18 @@ class Owners:
         self.refuse: dict[str, tuple[int, dict[str, Any]]] = {}
         document = {"worker_id": world.worker_of(5), "requirement": "right_to_work", "expires_on": "2026-04-30"}
         self.expiring: list[dict[str, Any]] = [document]
+        seen = {"recorded_at": "2026-04-06T11:05:00+00:00", "recorded_by": "cora", "file_name": "passport page.png"}
+        self.documents: list[dict[str, Any]] = [
+            {"document_id": world.id("kept"), "valid_from": "2026-01-01"} | document | seen,
+            {
+                "document_id": world.id("kept", 2),
+                "requirement": "dbs",
+                "valid_from": "2024-01-01",
+                "expires_on": "2026-03-01",
+            }
+            | seen
+            | {"file_name": None},
+        ]
         self.answers: dict[str, Callable[[httpx.Request], Any]] = {}
         self.explanation: dict[str, Any] = explanation()
         self.replays: dict[str, Any] = {
@@ -129,6 +141,8 @@ class Owners:
             return httpx.Response(status, json=body, headers={"content-type": "application/problem+json"})
         if path in self.answers:
             return httpx.Response(200, json=json.loads(json.dumps(self.answers[path](request), default=str)))
+        if path.endswith("/file"):
+            return httpx.Response(200, content=_PNG, headers={"content-type": "image/png"})
         if path.endswith("/pdf"):
             return httpx.Response(200, content=_PDF, headers={"content-type": "application/pdf"})
         return httpx.Response(200, json=json.loads(json.dumps(self._json(service, path, request), default=str)))
@@ -286,6 +300,13 @@ class Owners:
             return run | {"minimum_wage": self.minimum_wage()}
         if path.endswith("/explanation"):
             return self.explanation
+        if path.startswith("/workers/"):
+            return {
+                "worker_id": path.rsplit("/", 1)[-1],
+                "documents": self.documents,
+                "holds": [],
+                "entry_blocked_by": [],
+            }
         if path == "/expiring":
             return {"items": self.expiring, "next_cursor": None}
         if path == "/pay-calendar":
@@ -319,6 +340,9 @@ class Owners:
             "dead_letter_id": None,
             "error": None,
         }
+
+
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def _pdf() -> bytes:

@@ -43,6 +43,7 @@ PAGES: dict[str, Callable[[World], str]] = {
     "approved timesheet": lambda w: f"/agencies/{w.agency}/timesheets/{w.timesheet_id(0)}",
     "expected timesheet": lambda w: f"/agencies/{w.agency}/timesheets/{w.timesheet_id(2)}",
     "entries": lambda w: f"/agencies/{w.agency}/timesheets/{w.timesheet_id(0)}/owner",
+    "documents on file": lambda w: f"/agencies/{w.agency}/timesheets/{w.timesheet_id(0)}/documents",
     "holds": lambda w: f"/agencies/{w.agency}/weeks/{w.week}/holds?reason=missing_document",
     "expiring": lambda w: f"/agencies/{w.agency}/weeks/{w.week}/holds/expiring",
     "pay run": lambda w: f"/agencies/{w.agency}/weeks/{w.week}/pay",
@@ -137,6 +138,29 @@ async def test_documents_of_a_closed_week(site: Site) -> None:
         assert pdf.headers["content-disposition"].startswith("inline")
         bill = await browser.get(f"/agencies/{other.agency}/invoices/{other.id('document', 'SB-umbrella')}")
         assert "self-bills" in bill.text
+
+
+async def test_documents_on_file_open_in_place(site: Site) -> None:
+    agency, path = site.world.agency, f"/agencies/{site.world.agency}/timesheets/{site.world.timesheet_id(0)}/documents"
+    file = f"/agencies/{agency}/files/documents/{site.world.id('kept')}/file"
+    async with site.sign_in() as browser:
+        text = " ".join(re.sub(r"<[^>]*>", " ", (await browser.get(path)).text).split())
+        assert "Right to work From 1 Jan 2026 to 30 Apr 2026 Mon 6 Apr 12:05, cora Open passport page.png" in text
+        assert "Expired 1 Mar 2026" in text
+        assert file in (await browser.get(path)).text
+        opened = await browser.get(file)
+        assert opened.headers["content-type"] == "image/png"
+        assert opened.headers["content-disposition"].startswith("inline")
+        assert opened.headers["x-content-type-options"] == "nosniff"
+        site.owners.documents.clear()
+        assert "No document of this worker is on file" in (await browser.get(path)).text
+        site.owners.refuse[f"/workers/{site.world.worker_of(0)}"] = (
+            404,
+            {"code": "no_such_worker", "detail": "There is none."},
+        )
+        assert "No document of this worker is on file" in (await browser.get(path)).text
+        site.owners.away.add("compliance")
+        assert "The rest of this page is unaffected" in (await browser.get(path)).text
 
 
 async def test_a_fragment_has_no_page_around_it(site: Site) -> None:

@@ -66,6 +66,11 @@ def full_day(value: date | None) -> str:
     return "" if value is None else f"{value:%A} {value.day} {value:%B %Y}"
 
 
+def dated(value: date | None) -> str:
+    """`10 Apr 2026`: a day that may be years away."""
+    return NOTHING if value is None else f"{value.day} {value:%b %Y}"
+
+
 def week(week_ending: date) -> str:
     """`w/e 5 Apr 2026`."""
     return f"w/e {week_ending.day} {week_ending:%b %Y}"

@@ -150,6 +150,36 @@ def evidence(raw: Mapping[str, Any]) -> Evidence:
     )
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A document that compliance keeps, for people. `file_of` is None when nobody attached a file."""
+
+    requirement: str
+    held: words.State
+    recorded: str
+    file_name: str
+    file_of: UUID | None
+
+
+def document(raw: Mapping[str, Any], *, worked_to: date) -> Kept:
+    """Compliance's record of a document, and whether it holds for a week that ends then."""
+    since, until = _day(str(raw.get("valid_from", ""))), _day(str(raw.get("expires_on") or ""))
+    when, _ = _when(str(raw.get("recorded_at") or ""))
+    lapsed = until is not None and until < worked_to
+    early = since is not None and since > worked_to
+    name = words.requirement(str(raw.get("requirement", "")))
+    text = f"Expired {show.dated(until)}" if lapsed else f"From {show.dated(since)}"
+    if until is not None and not lapsed:
+        text = f"{text} to {show.dated(until)}"
+    return Kept(
+        name[:1].upper() + name[1:],
+        words.State(text, "blocked" if lapsed else "waiting" if early else "done"),
+        f"{when}, {raw['recorded_by']}" if raw.get("recorded_by") else when,
+        str(raw.get("file_name") or ""),
+        _uuid(str(raw.get("document_id", ""))) if raw.get("file_name") else None,
+    )
+
+
 def _when(text: str) -> tuple[str, str]:
     moment = _moment(text)
     return (show.moment(moment), show.full_moment(moment)) if moment else (text, "")

@@ -245,6 +245,35 @@ async def timesheet_owner(request: Request, agency_id: UUID, timesheet_id: UUID)
     )
 
 
+@router.get("/agencies/{agency_id}/timesheets/{timesheet_id}/documents")
+async def timesheet_documents(request: Request, agency_id: UUID, timesheet_id: UUID) -> Response:
+    """The worker's documents as compliance keeps them, each with its file."""
+    who = await visitor(request)
+    who.agency(agency_id)
+    async with reading(request, agency_id) as tx:
+        row = await lists.timesheet_row(tx, agency_id=agency_id, timesheet_id=timesheet_id)
+    if row is None or row.week_ending is None:
+        raise not_found("timesheet", timesheet_id)
+    answer, away, refused = await ask(request, who, agency_id, "compliance", f"/workers/{row.worker_id}")
+    if refused is not None and refused.status == 404:  # compliance has not heard of the worker
+        refused = None
+    raw = answer if isinstance(answer, Mapping) else {}
+    return await page(
+        request,
+        who,
+        "timesheet_documents.html",
+        agency_id=agency_id,
+        week_ending=row.week_ending,
+        kept=[
+            tidy.document(one, worked_to=row.week_ending)
+            for one in raw.get("documents") or []
+            if isinstance(one, Mapping)
+        ],
+        away=away,
+        refused=refused,
+    )
+
+
 @router.get("/agencies/{agency_id}/weeks/{week_ending}/holds")
 async def holds_page(
     request: Request,
@@ -677,6 +706,7 @@ async def invoice_page(request: Request, agency_id: UUID, document_id: UUID) -> 
 
 
 FILES = {
+    "documents": "compliance",
     "invoices": "invoicing",
     "credit-notes": "invoicing",
     "self-bills": "invoicing",
@@ -684,8 +714,8 @@ FILES = {
     "pay-runs": "pay-calc",
     "payment-files": "pay-calc",
 }
-PARTS = frozenset({"pdf", "payslips.zip", "fps.csv", "content"})
-INLINE = ("application/pdf",)
+PARTS = frozenset({"pdf", "payslips.zip", "fps.csv", "content", "file"})
+INLINE = ("application/pdf", "image/png", "image/jpeg")
 
 
 @router.get("/agencies/{agency_id}/files/{kind}/{record_id}/{part}")
