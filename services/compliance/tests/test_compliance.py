@@ -18,6 +18,7 @@ from paybill_common.envelope import encode
 from paybill_common.ids import new_id
 from paybill_common.migrations import differences
 from paybill_contracts import event_class
+from paybill_contracts.pay import PayFinalised
 from paybill_contracts.timesheet import TimesheetAmended, TimesheetApproved
 from paybill_contracts.topics import contracts_root
 from paybill_stack import cli_ops
@@ -39,6 +40,16 @@ def approved(
         "version": version,
     }
     return TimesheetApproved.model_validate(data | changes)
+
+
+def finalised(*weeks: TimesheetApproved) -> PayFinalised:
+    """The payslip of a closed pay run that these weeks of one worker are in."""
+    path = contracts_root() / "examples" / "paybill.pay.finalised.v1.json"
+    data = json.loads(path.read_text())["data"]
+    (charge,) = data["charges"]
+    charges = [charge | {"timesheet_id": week.timesheet_id, "charge_line_id": new_id()} for week in weeks]
+    changes = {"agency_id": weeks[0].agency_id, "worker_id": weeks[0].worker_id, "payslip_id": new_id()}
+    return PayFinalised.model_validate(data | changes | {"charges": charges})
 
 
 class Service:
@@ -207,6 +218,42 @@ async def test_umbrella_pay_waits_for_the_register(service: Service) -> None:
         ("cleared", None),
         ("held", ["pay"]),
     ]
+
+
+async def test_a_hold_after_the_pay_run_closed_is_an_alert_and_one_before_is_not(service: Service) -> None:
+    worker, umbrella = new_id(), new_id()
+    paid, unpaid = (approved(service.agency, worker, pay_basis="umbrella", payee_id=umbrella) for _ in range(2))
+    await service.call("POST", "/documents", document(worker), status=201)
+    await service.call("PUT", f"/umbrellas/{umbrella}", {"status": "approved"})
+    await service.feed(paid, unpaid)
+    await service.call("PUT", f"/umbrellas/{umbrella}", {"status": "pending"})
+    await service.call("PUT", f"/umbrellas/{umbrella}", {"status": "approved"})
+    assert "alert" not in [kind for kind, _ in await service.emitted()]
+    await service.feed(finalised(paid))
+    assert "alert" not in [kind for kind, _ in await service.emitted()]
+    before = len(await service.emitted())
+    await service.call("PUT", f"/umbrellas/{umbrella}", {"status": "removed"})
+    told = (await service.emitted())[before:]
+    assert sorted((kind, data["timesheet_id"]) for kind, data in told) == sorted(
+        [("held", str(paid.timesheet_id)), ("held", str(unpaid.timesheet_id)), ("alert", str(paid.timesheet_id))]
+    )
+    (alert,) = [data for kind, data in told if kind == "alert"]
+    assert (alert["code"], alert["worker_id"]) == ("hold_after_finalisation", str(worker))
+    await service.call("POST", f"/holds/{paid.timesheet_id}/release", {"reason": "the umbrella was paid already"})
+    assert [kind for kind, _ in await service.emitted()].count("alert") == 1
+
+
+async def test_each_hold_of_a_paid_week_is_an_alert_of_its_own(service: Service) -> None:
+    worker = new_id()
+    week = approved(service.agency, worker)
+    await service.call("PUT", "/requirements/dbs", {"title": "DBS check", "blocks": []})
+    await service.feed(week)
+    await service.feed(finalised(week), finalised(week))
+    rule = f"/clients/{week.client_id}/requirements/dbs"
+    for blocks in (["bill"], [], ["pay", "bill"]):
+        await service.call("PUT", rule, {"blocks": blocks})
+    alerts = [data["alert_id"] for kind, data in await service.emitted() if kind == "alert"]
+    assert len(set(alerts)) == len(alerts) == 2
 
 
 async def test_a_client_can_ask_for_more_or_for_less(service: Service) -> None:
