@@ -272,6 +272,68 @@ async def test_a_client_can_ask_for_more_or_for_less(service: Service) -> None:
     assert (await service.emitted())[-1][0] == "cleared"
 
 
+async def test_a_clients_rules_are_listed_and_taken_away_again(service: Service) -> None:
+    worker = new_id()
+    week = approved(service.agency, worker)
+    elsewhere = approved(service.agency, worker, client_id=new_id())
+    rules = f"/clients/{week.client_id}/requirements"
+    await service.call("PUT", "/requirements/right_to_work", {"title": "Right to work", "blocks": ["pay", "bill"]})
+    await service.call("PUT", f"{rules}/right_to_work", {"required": False})
+    await service.call("PUT", f"{rules}/dbs", {"blocks": ["bill"]})
+    await service.feed(week, elsewhere)
+    listed = (await service.call("GET", rules))["items"]
+    assert listed == [
+        {"code": "dbs", "required": True, "blocks": ["bill"], "title": None},
+        {"code": "right_to_work", "required": False, "blocks": [], "title": "Right to work"},
+    ]
+    assert await paged(service, rules) == listed
+    await service.call("GET", f"{rules}?cursor=bad", status=422)
+    assert (await service.call("GET", f"/clients/{elsewhere.client_id}/requirements"))["items"] == []
+    before = len(await service.emitted())
+    assert (await service.call("DELETE", f"{rules}/right_to_work"))["decisions_changed"] == 1
+    (told,) = (await service.emitted())[before:]
+    assert (told[1]["timesheet_id"], told[1]["blocks"]) == (str(week.timesheet_id), ["pay", "bill"])
+    assert (await service.call("DELETE", f"{rules}/right_to_work", status=404))[
+        "code"
+    ] == "client_requirement_not_found"
+    assert [rule["code"] for rule in (await service.call("GET", rules))["items"]] == ["dbs"]
+    (entry,) = (await service.call("GET", f"/audit?subject_id={week.client_id}"))["items"][2:]
+    assert (entry["action"], entry["detail"]) == ("client_requirement_removed", {"code": "right_to_work"})
+    assert (await service.call("GET", "/audit/verify"))["intact"]
+
+
+async def test_a_document_can_be_asked_for_at_one_client_alone(service: Service) -> None:
+    """Nowhere else is it missed, not even as a warning; and an agency that configured nothing still asks for its default."""
+    worker = new_id()
+    await service.call("POST", "/documents", document(worker), status=201)
+    week, elsewhere = (approved(service.agency, worker, client_id=new_id()) for _ in range(2))
+    await service.feed(week, elsewhere)
+    rule = f"/clients/{week.client_id}/requirements/nmc_pin"
+    assert (await service.call("PUT", rule, {"blocks": ["pay"]}))["decisions_changed"] == 1
+    (held,) = (await service.call("GET", "/holds"))["items"]
+    assert held["timesheet_id"] == str(week.timesheet_id)
+    assert [finding["requirement"] for finding in held["findings"]] == ["nmc_pin"]
+    stranger = approved(service.agency, new_id(), client_id=week.client_id)
+    await service.feed(stranger)
+    missed = [reason["requirement"] for reason in (await service.emitted())[-1][1]["reasons"]]  # type: ignore[attr-defined]
+    assert missed == ["nmc_pin", "right_to_work"]
+    assert (await service.call("DELETE", rule))["decisions_changed"] == 2
+    told = [
+        (kind, data["reasons"])
+        for kind, data in await service.emitted()
+        if data["timesheet_id"] == str(elsewhere.timesheet_id)
+    ]
+    assert told == [("cleared", [])]
+
+
+async def test_what_nobody_asks_for_cannot_be_left_out(service: Service) -> None:
+    """A code that is misspelt must not look like a document that is no longer needed."""
+    rules = f"/clients/{new_id()}/requirements"
+    refused = await service.call("PUT", f"{rules}/right_to_wrok", {"required": False}, status=404)
+    assert refused["code"] == "requirement_not_found"
+    await service.call("PUT", f"{rules}/right_to_work", {"required": False})
+
+
 async def test_the_audit_chain_verifies(service: Service) -> None:
     worker = new_id()
     await service.feed(approved(service.agency, worker))

@@ -51,8 +51,15 @@ class RequirementOut(RequirementIn):
 
 
 class ClientRequirementIn(BaseModel):
+    """What one client asks for. `required` false: not asked for here, though the agency asks for it elsewhere."""
+
     required: bool = True
     blocks: Blocks = []
+
+
+class ClientRequirementOut(ClientRequirementIn):
+    code: str
+    title: str | None = Field(description="Of the agency's requirement; null when this client alone asks for it")
 
 
 class Changed(BaseModel):
@@ -169,7 +176,7 @@ class WorkerOut(BaseModel):
     status: str | None
     documents: list[DocumentOut]
     holds: list[HoldOut]
-    entry_blocked_by: list[str] = Field(description="Requirements that block new hours today")
+    entry_blocked_by: list[str] = Field(description="Requirements of the agency that block new hours today")
 
 
 class AuditOut(BaseModel):
@@ -244,7 +251,7 @@ async def put_client_requirement(
     body: ClientRequirementIn,
     principal: Principal = require("compliance:write"),
 ) -> Changed:
-    """Override a requirement for one client."""
+    """Override a requirement for one client, or ask for one at this client alone; its open decisions are made again."""
     changed = await evidence.set_client_requirement(
         tx,
         agency_id=agency_id,
@@ -253,6 +260,43 @@ async def put_client_requirement(
         required=body.required,
         blocks=body.blocks,
         by=principal.subject,
+    )
+    return Changed(decisions_changed=changed)
+
+
+@router.get("/clients/{client_id}/requirements")
+async def list_client_requirements(
+    tx: TxDep,
+    agency_id: UUID,
+    client_id: UUID,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+    principal: Principal = require("read"),
+) -> Page[ClientRequirementOut]:
+    """What one client asks for otherwise than the agency, by code."""
+    after = decode_cursor(cursor, parts=1)
+    rows = await tx.execute(
+        "SELECT c.code, c.required, c.blocks, r.title FROM client_requirement c "
+        "LEFT JOIN requirement r ON r.agency_id = c.agency_id AND r.code = c.code "
+        "WHERE c.client_id = :client AND c.code > :after ORDER BY c.code LIMIT :most",
+        client=client_id,
+        after=after[0].replace("\x00", "") if after else "",
+        most=limit + 1,
+    )
+    return _page(ClientRequirementOut, rows.all(), limit, "code")
+
+
+@router.delete("/clients/{client_id}/requirements/{code}")
+async def delete_client_requirement(
+    tx: TxDep,
+    agency_id: UUID,
+    client_id: UUID,
+    code: CodeText,
+    principal: Principal = require("compliance:write"),
+) -> Changed:
+    """Take a client's rule away; what the agency asks for holds there again, and the client's open decisions are made again."""
+    changed = await evidence.remove_client_requirement(
+        tx, agency_id=agency_id, client_id=client_id, code=code, by=principal.subject
     )
     return Changed(decisions_changed=changed)
 

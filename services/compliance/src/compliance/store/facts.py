@@ -150,7 +150,7 @@ async def decisions(
 
 
 async def requirements_of(tx: Tx, pairs: Iterable[Pair]) -> dict[Pair, tuple[Requirement, ...]]:
-    """The requirements of each (agency, client), with the client's overrides."""
+    """The requirements of each (agency, client): the agency's, with the client's own instead of them or beside them."""
     wanted = sorted(set(pairs))
     agencies = sorted({agency for agency, _ in wanted})
     general: dict[UUID, dict[str, Requirement]] = defaultdict(dict)
@@ -179,6 +179,12 @@ async def requirements_of(tx: Tx, pairs: Iterable[Pair]) -> dict[Pair, tuple[Req
                 merged.pop(row.code, None)
         found[pair] = tuple(merged[code] for code in sorted(merged))
     return found
+
+
+async def agency_codes(tx: Tx, *, agency_id: UUID) -> set[str]:
+    """What the agency asks for wherever no client's rule says otherwise."""
+    nowhere = (agency_id, UUID(int=0))
+    return {requirement.code for requirement in (await requirements_of(tx, [nowhere]))[nowhere]}
 
 
 async def documents_of(tx: Tx, pairs: Iterable[Pair]) -> dict[Pair, list[HeldDocument]]:

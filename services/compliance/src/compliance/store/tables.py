@@ -9,7 +9,6 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
-    ForeignKeyConstraint,
     Index,
     Integer,
     Numeric,
@@ -56,8 +55,8 @@ client_requirement = Table(
     Column("code", Text, primary_key=True),
     Column("required", Boolean, nullable=False),
     Column("blocks", ARRAY(Text), nullable=False, server_default=_NO_BLOCKS),
-    ForeignKeyConstraint(["agency_id", "code"], ["requirement.agency_id", "requirement.code"]),
     CheckConstraint(_BLOCKS_CHECK, name="blocks_known"),
+    comment="What one client asks for instead of the agency's requirement, or beside them",
 )
 document = Table(
     "document",

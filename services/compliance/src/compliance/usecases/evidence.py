@@ -131,9 +131,8 @@ async def set_requirement(
 async def set_client_requirement(
     tx: Tx, *, agency_id: UUID, client_id: UUID, code: str, required: bool, blocks: Sequence[str], by: str
 ) -> int:
-    """Override a requirement for one client: not asked for, or with other consequences."""
-    known = await tx.execute("SELECT 1 FROM requirement WHERE agency_id = :a AND code = :c", a=agency_id, c=code)
-    if known.first() is None:
+    """Ask for a document at one client with other consequences, at this client alone, or not at all."""
+    if not required and code not in await facts.agency_codes(tx, agency_id=agency_id):
         raise not_found("requirement", code)
     await tx.execute(
         """
@@ -149,6 +148,20 @@ async def set_client_requirement(
     )
     detail: dict[str, Any] = {"code": code, "required": required, "blocks": list(blocks)}
     await audit.append(tx, [audit.Unsealed(agency_id, by, "client_requirement_set", client_id, detail)])
+    return await _decide_agency(tx, agency_id=agency_id, client_id=client_id, by=by)
+
+
+async def remove_client_requirement(tx: Tx, *, agency_id: UUID, client_id: UUID, code: str, by: str) -> int:
+    """Take one client's rule away: what the agency asks for, if it does, holds again. Decides the client's weeks again."""
+    removed = await tx.execute(
+        "DELETE FROM client_requirement WHERE agency_id = :a AND client_id = :c AND code = :code RETURNING code",
+        a=agency_id,
+        c=client_id,
+        code=code,
+    )
+    if removed.first() is None:
+        raise not_found("client_requirement", code)
+    await audit.append(tx, [audit.Unsealed(agency_id, by, "client_requirement_removed", client_id, {"code": code})])
     return await _decide_agency(tx, agency_id=agency_id, client_id=client_id, by=by)
 
 
