@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -485,6 +486,34 @@ async def test_evidence_opens_as_it_was_uploaded_and_only_pictures_and_pdfs_are_
     pdf = b"%PDF-1.7 fictional passport"
     assert (await service.client.put(url, files={"file": ("p.pdf", pdf)}, headers=headers)).status_code == 201
     assert (await service.client.get(url, headers=headers)).content == pdf
+
+
+async def test_every_stored_file_is_in_the_audit_trail_with_its_hash(service: Service) -> None:
+    """So what was seen can be told from what is there, whatever became of the file and of the row that describes it."""
+    worker = new_id()
+    body = document(worker)
+    await service.call("POST", "/documents", body, status=201)
+    url = f"{service.base}/documents/{body['document_id']}/file"
+    headers = service.keys.headers(service.agency)
+    contents = (b"%PDF-1.7 fictional passport", b"%PDF-1.7 fictional passport, renewed")
+    for content in contents:
+        files = {"file": ("Worker 00017 Testcase.pdf", content)}
+        assert (await service.client.put(url, files=files, headers=headers)).status_code == 201
+    assert (await service.client.put(url, files={"file": ("x.exe", b"MZ")}, headers=headers)).status_code == 422
+    missing = f"{service.base}/documents/{new_id()}/file"
+    assert (await service.client.put(missing, files=files, headers=headers)).status_code == 404
+    entries = (await service.call("GET", f"/audit?subject_id={worker}"))["items"]
+    first, second = (hashlib.sha256(content).hexdigest() for content in contents)
+    assert [entry["detail"] for entry in entries if entry["action"] == "document_file_stored"] == [
+        {"document_id": body["document_id"], "sha256": first, "replaces_sha256": None},
+        {"document_id": body["document_id"], "sha256": second, "replaces_sha256": first},
+    ]
+    assert "Testcase" not in json.dumps(entries)
+    assert (await service.call("GET", "/audit/verify"))["intact"]
+    stored = service.runtime.settings.files_dir / "documents" / str(service.agency) / str(body["document_id"])
+    stored.write_bytes(contents[0])
+    changed = await service.client.get(url, headers=headers)
+    assert (changed.status_code, changed.json()["code"]) == (409, "document_file_changed")
 
 
 def test_models_and_migrations_agree(migrated) -> None:  # type: ignore[no-untyped-def]

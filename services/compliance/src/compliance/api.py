@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, StringConstraints, model_validator
 from compliance.domain.audit import GENESIS, ChainBreak, verify
 from compliance.store import audit, facts
 from compliance.usecases import evidence
-from compliance.usecases.evidence import NewDocument
+from compliance.usecases.evidence import NewDocument, NewFile
 from paybill_common.auth import Principal
 from paybill_common.clock import london_date
 from paybill_common.http.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
@@ -353,23 +353,14 @@ async def put_document_file(
     file: UploadFile,
     principal: Principal = require("compliance:write"),
 ) -> DocumentOut:
-    """Attach the picture or PDF that was seen. PDF, PNG or JPEG."""
+    """Attach the picture or PDF that was seen: PDF, PNG or JPEG. Its SHA-256 goes into the audit trail."""
     content = await file.read()
     kind = next((k for k, magic in FILE_TYPES.items() if content.startswith(magic)), None)
     if kind is None:
         raise invalid("file_type_not_allowed", "The file is not a PDF, PNG or JPEG.", pointer="#/file")
-    updated = await tx.execute(
-        "UPDATE document SET file_name = :name, file_type = :kind, file_sha256 = :sha "
-        "WHERE agency_id = :a AND document_id = :d RETURNING *",
-        name=Path(file.filename or "document").name.replace("\x00", "")[:120],
-        kind=kind,
-        sha=hashlib.sha256(content).hexdigest(),
-        a=agency_id,
-        d=document_id,
-    )
-    row = updated.first()
-    if row is None:
-        raise not_found("document", document_id)
+    name = Path(file.filename or "document").name.replace("\x00", "")[:120]
+    seen = NewFile(name, kind, hashlib.sha256(content).hexdigest())
+    row = await evidence.attach_file(tx, agency_id=agency_id, document_id=document_id, file=seen, by=principal.subject)
     path = _file_path(request, agency_id, document_id)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
@@ -393,7 +384,10 @@ async def get_document_file(
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != row.file_sha256:
         raise Problem(
-            409, "document_file_changed", "The stored file is not the one that was recorded; see the audit trail."
+            409,
+            "document_file_changed",
+            "The stored file is not the one that was recorded; see the audit trail.",
+            hint="The worker's entries document_file_stored have the SHA-256 of every file that was stored.",
         )
     return Response(content, media_type=row.file_type, headers={"X-Content-Type-Options": "nosniff"})
 

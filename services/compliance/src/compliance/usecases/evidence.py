@@ -75,6 +75,39 @@ async def record_documents(tx: Tx, *, agency_id: UUID, documents: Sequence[NewDo
     return await decide_weeks(tx, weeks=weeks, actor=by)
 
 
+@dataclass(frozen=True)
+class NewFile:
+    """What was seen of a document: the name it came under, its media type and the hash of its content."""
+
+    name: str
+    kind: str
+    sha256: str
+
+
+async def attach_file(tx: Tx, *, agency_id: UUID, document_id: UUID, file: NewFile, by: str) -> Any:
+    """Note a document's file, or one that replaces it, its hash in the audit trail and its name not. Returns the document's row."""
+    known = await tx.execute(
+        "SELECT worker_id, file_sha256 FROM document WHERE agency_id = :a AND document_id = :d FOR UPDATE",
+        a=agency_id,
+        d=document_id,
+    )
+    before = known.first()
+    if before is None:
+        raise not_found("document", document_id)
+    updated = await tx.execute(
+        "UPDATE document SET file_name = :name, file_type = :kind, file_sha256 = :sha "
+        "WHERE agency_id = :a AND document_id = :d RETURNING *",
+        name=file.name,
+        kind=file.kind,
+        sha=file.sha256,
+        a=agency_id,
+        d=document_id,
+    )
+    detail = {"document_id": str(document_id), "sha256": file.sha256, "replaces_sha256": before.file_sha256}
+    await audit.append(tx, [audit.Unsealed(agency_id, by, "document_file_stored", before.worker_id, detail)])
+    return updated.one()
+
+
 async def set_umbrellas(tx: Tx, *, agency_id: UUID, umbrellas: Sequence[tuple[UUID, str, str | None]], by: str) -> int:
     """Put umbrellas (payee, status, external id) on the register and decide the weeks that they are paid for."""
     await tx.execute(
