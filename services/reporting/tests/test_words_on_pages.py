@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from test_pages import PAGES
 from web import Site, csrf_of
-from world import PAYDAY, World
+from world import MONDAY, PAYDAY, World
 
+from paybill_common.service import Runtime
 from paybill_contracts.base import Reason
-from paybill_contracts.compliance import ComplianceHeld
+from paybill_contracts.compliance import ComplianceAlert, ComplianceHeld
 from paybill_contracts.pay import PayHeld, PaymentInstructed
 from reporting.domain import tidy, words
 
@@ -112,6 +113,38 @@ async def test_nothing_that_expires_is_said(site: Site) -> None:
     async with site.sign_in() as browser:
         page = (await browser.get(f"{site.week}/holds/expiring", headers={"HX-Request": "true"})).text
     assert "No document on file expires in the next 60 days." in page
+
+
+async def test_no_alert_promises_nothing_that_nobody_tells(
+    site: Site, runtime: Runtime, feed: Callable[..., Any]
+) -> None:
+    """Compliance tells of a hold after the pay run closed and of nothing else; what expires is a list of its own."""
+    world = site.world
+    async with runtime.worker_database.transaction(now=runtime.clock.now()) as tx:
+        await tx.execute("DELETE FROM alert")
+    async with site.sign_in() as browser:
+        page = (await browser.get(f"{site.week}/holds")).text
+        (alerts,) = re.findall(r'aria-labelledby="alerts-title">(.*?)</section>', page, re.DOTALL)
+        (said,) = re.findall(r"<p[^>]*>(.*?)</p>", alerts)
+        here, _, there = said.partition(";")
+        assert here == "No alert. A hold that comes after the pay run closed would show here"
+        assert "documents that expire" in there
+        (way,) = re.findall(r'href="([^"]+)"', there)
+        assert way == f"{site.week}/holds/expiring"
+        assert "right to work" in (await browser.get(way)).text.lower()
+        world.facts.clear()
+        world.tell(
+            ComplianceAlert(
+                agency_id=world.agency,
+                worker_id=world.worker_of(0),
+                alert_id=world.id("alert", "late"),
+                code="hold_after_finalisation",
+                timesheet_id=world.timesheet_id(0),
+                raised_at=MONDAY,
+            )
+        )
+        await feed(world.facts)
+        assert "A hold came after the pay run closed" in (await browser.get(f"{site.week}/holds")).text
 
 
 class TestLifting:
