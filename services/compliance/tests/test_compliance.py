@@ -221,6 +221,16 @@ async def test_umbrella_pay_waits_for_the_register(service: Service) -> None:
     ]
 
 
+async def test_a_new_standing_leaves_an_umbrella_its_id_elsewhere(service: Service) -> None:
+    umbrella = f"/umbrellas/{new_id()}"
+    await service.call("PUT", umbrella, {"status": "approved", "external_id": "U-1"})
+    await service.call("PUT", umbrella, {"status": "removed"})
+    (found,) = (await service.call("GET", "/umbrellas?external_id=U-1"))["items"]
+    assert found["status"] == "removed"
+    await service.call("PUT", umbrella, {"status": "approved", "external_id": "U-2"})
+    assert [one["external_id"] for one in (await service.call("GET", "/umbrellas"))["items"]] == ["U-2"]
+
+
 async def test_a_hold_after_the_pay_run_closed_is_an_alert_and_one_before_is_not(service: Service) -> None:
     worker, umbrella = new_id(), new_id()
     paid, unpaid = (approved(service.agency, worker, pay_basis="umbrella", payee_id=umbrella) for _ in range(2))

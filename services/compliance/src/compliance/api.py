@@ -117,6 +117,8 @@ class DocumentOut(BaseModel):
 
 
 class UmbrellaIn(BaseModel):
+    """An umbrella company's standing. Without `external_id` it keeps the one it has."""
+
     status: Literal["approved", "pending", "removed"]
     external_id: ExternalId | None = None
 

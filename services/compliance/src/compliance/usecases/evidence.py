@@ -109,14 +109,18 @@ async def attach_file(tx: Tx, *, agency_id: UUID, document_id: UUID, file: NewFi
 
 
 async def set_umbrellas(tx: Tx, *, agency_id: UUID, umbrellas: Sequence[tuple[UUID, str, str | None]], by: str) -> int:
-    """Put umbrellas (payee, status, external id) on the register and decide the weeks that they are paid for."""
+    """Put umbrellas (payee, status, external id) on the register and decide the weeks that they are paid for.
+
+    One that comes without an external id keeps the one it has.
+    """
     await tx.execute(
         """
         INSERT INTO umbrella (agency_id, payee_id, status, external_id, changed_at, changed_by)
         SELECT :agency, p, s, x, :now, :by
         FROM unnest(CAST(:payees AS uuid[]), CAST(:statuses AS text[]), CAST(:externals AS text[])) AS t(p, s, x)
-        ON CONFLICT (agency_id, payee_id) DO UPDATE SET status = EXCLUDED.status, external_id = EXCLUDED.external_id,
-            changed_at = EXCLUDED.changed_at, changed_by = EXCLUDED.changed_by
+        ON CONFLICT (agency_id, payee_id) DO UPDATE SET status = EXCLUDED.status,
+            external_id = coalesce(EXCLUDED.external_id, umbrella.external_id), changed_at = EXCLUDED.changed_at,
+            changed_by = EXCLUDED.changed_by
         """,
         agency=agency_id,
         now=tx.now,
