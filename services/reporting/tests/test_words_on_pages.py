@@ -187,6 +187,35 @@ class TestLifting:
         assert "Approve Umbrella Example Ltd" in after
         assert "is on the approved list" in after
 
+    @pytest.mark.parametrize(
+        ("command", "status", "told"),
+        [("suspend-umbrella", "pending", "is suspended"), ("remove-umbrella", "removed", "is off the approved list")],
+    )
+    async def test_an_umbrella_company_is_suspended_or_removed_where_pay_goes_to_it(
+        self, site: Site, command: str, status: str, told: str
+    ) -> None:
+        world = site.world
+        number = next(n for n in world.of("approved") if world.basis(n) == "umbrella")
+        after = await self.press(site, f"/agencies/{world.agency}/timesheets/{world.timesheet_id(number)}", command)
+        [sent] = site.owners.sent("PUT")
+        assert sent.url.path == f"/v1/agencies/{world.agency}/umbrellas/{world.id('payee', 'umbrella')}"
+        assert json.loads(sent.content) == {"status": status}
+        assert "its pay waits on every timesheet" in after
+        assert told in after
+
+    async def test_what_is_off_the_list_or_no_umbrella_company_is_not_offered_to_be_taken_off(
+        self, site: Site, feed: Callable[..., Any]
+    ) -> None:
+        world = site.world
+        others = [next(n for n in world.of("approved") if world.basis(n) == basis) for basis in ("paye", "limited")]
+        pages = [f"/agencies/{world.agency}/timesheets/{world.timesheet_id(n)}" for n in others]
+        pages.append(await self.held_for(site, feed, "umbrella_not_approved"))
+        async with site.sign_in() as browser:
+            for page in pages:
+                text = (await browser.get(page)).text
+                assert "suspend-umbrella" not in text
+                assert "remove-umbrella" not in text
+
     @pytest.mark.parametrize(("nth", "rule"), [(0, "with_current_pay"), (1, "usual_payday")])
     async def test_a_late_week_is_answered_and_the_rest_of_the_calendar_stays(
         self, site: Site, feed: Callable[..., Any], nth: int, rule: str

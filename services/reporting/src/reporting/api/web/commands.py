@@ -239,6 +239,22 @@ COMMANDS: dict[str, Command] = {
         lambda f: "Approving the umbrella company.",
         _text("The umbrella company is on the approved list; what waited for it clears by itself."),
     ),
+    "suspend-umbrella": Command(
+        "compliance",
+        "PUT",
+        lambda f: f"/umbrellas/{_id(f, 'payee_id')}",
+        lambda f, _: {"status": "pending"},
+        lambda f: "Suspending the umbrella company.",
+        _text("The umbrella company is suspended; pay that goes to it waits until it is approved again."),
+    ),
+    "remove-umbrella": Command(
+        "compliance",
+        "PUT",
+        lambda f: f"/umbrellas/{_id(f, 'payee_id')}",
+        lambda f, _: {"status": "removed"},
+        lambda f: "Removing the umbrella company from the approved list.",
+        _text("The umbrella company is off the approved list; pay that goes to it waits until it is approved again."),
+    ),
     "late-pay-rule": Command(
         "pay-calc",
         "PUT",
