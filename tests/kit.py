@@ -57,6 +57,8 @@ class Keys:
         self.jwks_file.write_text(json.dumps({"keys": [jwk]}))
         self.signing_key_file = folder / "signing-key.pem"
         self.signing_key_file.write_text(self.pem)
+        self.link_key_file = folder / "link-key.txt"
+        self.link_key_file.write_text("a secret of the test run, long enough\n")
 
     def token(
         self,

@@ -128,12 +128,13 @@ def test_mounted_files_exist_or_are_made_by_the_secrets_command() -> None:
             else:
                 assert source in compose()["volumes"], f"{name}: {source}"
     assert {each["file"] for each in compose()["secrets"].values()} == {
-        f"./var/compose/keys/{name}" for name in ("jwks.json", "signing-key.pem", "clients.json")
+        f"./var/compose/keys/{name}" for name in ("jwks.json", "signing-key.pem", "link-key.txt", "clients.json")
     }
 
 
-def test_only_the_issuer_gets_the_signing_key() -> None:
-    assert {name for name, each in CONTAINERS.items() if "signing-key.pem" in each.get("secrets", ())} == {"reporting"}
+@pytest.mark.parametrize(("secret", "owner"), [("signing-key.pem", "reporting"), ("link-key.txt", "timesheet")])
+def test_a_private_key_is_given_to_its_one_user(secret: str, owner: str) -> None:
+    assert {name for name, each in CONTAINERS.items() if secret in each.get("secrets", ())} == {owner}
 
 
 def test_the_broker_is_the_version_that_the_tests_run_on() -> None:

@@ -86,8 +86,20 @@ def test_secrets_are_random_kept_and_private(tmp_path: Path) -> None:
     assert len(set(first.values())) == len(first)
     assert (tmp_path / ".env").stat().st_mode & 0o077 == 0
     assert (tmp_path / "var/compose/keys").stat().st_mode & 0o077 == 0
+    keys = {path: path.read_bytes() for path in (tmp_path / "var/compose/keys").iterdir()}
     write_compose_secrets(tmp_path)
     assert read_env(tmp_path / ".env") == first
+    assert {path: path.read_bytes() for path in keys} == keys
+
+
+def test_an_installation_from_before_the_link_key_gets_one_and_keeps_its_clients(tmp_path: Path) -> None:
+    write_compose_secrets(tmp_path)
+    folder = tmp_path / "var/compose/keys"
+    (folder / "link-key.txt").unlink()
+    (folder / "clients.json").write_text("the operator's own")
+    write_compose_secrets(tmp_path)
+    assert len((folder / "link-key.txt").read_text().strip()) >= 32
+    assert (folder / "clients.json").read_text() == "the operator's own"
 
 
 def test_what_the_operator_added_to_the_env_file_stays() -> None:

@@ -16,6 +16,7 @@ from paybill_stack.keys import ensure_keys
 from tests.architecture.deployment import (
     BASE,
     OVERLAYS,
+    ROOT,
     base,
     crd_schemas,
     documents_of,
@@ -30,6 +31,13 @@ from tools.deployment.secrets import secret_documents
 
 SETTINGS = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
 NAMES = ("dev", "prod")
+MAY_BE_LOST = {
+    "invoicing/src/invoicing/api/documents.py": "PDFs of documents, drawn again from their rows",
+    "pay-calc/src/pay_calc/api/pay_runs.py": "ZIPs of payslips, made again from their rows",
+    "timesheet/src/timesheet/usecases/mailing.py": "the sink folder, where no mail server is set",
+    "timesheet/src/timesheet/app.py": "a replica's own key of old links: read where it is, and never made",
+}
+"""Who reads `files_dir` of a service whose pods have a disk of their own that ends with them, and why that is harmless."""
 
 
 def of_kind(kind: str) -> dict[str, Any]:
@@ -171,6 +179,24 @@ def test_every_secret_that_is_used_is_made_by_the_secrets_command(tmp_path: Any)
         names = [role["passwordSecret"]["name"] for role in spec["managed"]["roles"]]
         assert {*names, spec["bootstrap"]["initdb"]["secret"]["name"]} <= set(made)
     assert "Secret" not in {document["kind"] for document in base()}
+
+
+def test_what_a_service_needs_again_is_not_on_a_disk_that_ends_with_the_pod() -> None:
+    """Whoever makes a service use its files folder says here that the file may be lost, or gives the service a volume."""
+    [folder] = re.findall(r"PAYBILL_FILES_DIR=(\S+)", (ROOT / "deploy/docker/Dockerfile").read_text(encoding="utf-8"))
+    keeping: dict[str, bool] = {}
+    for name, pod in pods(base()):
+        [mounted] = [each for each in pod["containers"][0]["volumeMounts"] if folder.startswith(each["mountPath"])]
+        [volume] = [each for each in pod["volumes"] if each["name"] == mounted["name"]]
+        service = name.rsplit("-", 1)[0]
+        keeping[service] = keeping.get(service, True) and "persistentVolumeClaim" in volume
+    users = {
+        path.relative_to(ROOT / "services").as_posix()
+        for path in (ROOT / "services").glob("*/src/**/*.py")
+        if re.search(r"\bfiles_dir\b", path.read_text(encoding="utf-8"))
+    }
+    assert set(keeping) == set(SERVICES)
+    assert {path for path in users if not keeping[path.split("/")[0]]} == set(MAY_BE_LOST)
 
 
 def test_network_policies_deny_by_default_and_admit_each_service_to_its_own_database_only() -> None:

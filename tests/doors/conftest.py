@@ -60,6 +60,7 @@ def fuzzed(
                 kafka_bootstrap="127.0.0.1:1",
                 jwks_file=keys.jwks_file,
                 signing_key_file=keys.signing_key_file,
+                link_key_file=keys.link_key_file,
                 files_dir=folder / "files",
                 mail_dir=folder / "mail",
                 body_bytes_max=200_000,

@@ -78,6 +78,7 @@ class Company:
                 kafka_bootstrap="127.0.0.1:1",
                 jwks_file=keys.jwks_file,
                 signing_key_file=keys.signing_key_file,
+                link_key_file=keys.link_key_file,
                 files_dir=folder / spec.name,
                 mail_dir=folder / "mail",
                 pool_size=4,

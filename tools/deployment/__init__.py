@@ -23,6 +23,7 @@ class Service:
     memory_worker: str = "384Mi"
     keeps_files: bool = False
     issues_tokens: bool = False
+    mails_links: bool = False
     scales_on_lag: bool = False
     """Its workers are scaled by KEDA on Kafka lag."""
 
@@ -33,7 +34,7 @@ class Service:
 
 
 SERVICES = (
-    Service("timesheet"),
+    Service("timesheet", mails_links=True),
     Service("pay-calc", memory_api="512Mi", scales_on_lag=True),
     Service("invoicing", memory_api="512Mi"),
     Service("compliance", keeps_files=True),

@@ -256,6 +256,9 @@ def _pod(service: Service, role: str, *, resources: Document, probes: bool) -> D
     if service.issues_tokens and role == "api":
         volumes.append({"name": "issuer", "secret": {"secretName": "paybill-issuer", "defaultMode": 0o440}})
         mounts.append({"name": "issuer", "mountPath": "/etc/paybill/issuer", "readOnly": True})
+    if service.mails_links and role == "api":
+        volumes.append({"name": "links", "secret": {"secretName": "paybill-links", "defaultMode": 0o440}})
+        mounts.append({"name": "links", "mountPath": "/etc/paybill/links", "readOnly": True})
     container: Document = {
         "name": role,
         "image": f"paybill/{service.name}:{VERSION}",
@@ -315,6 +318,8 @@ def _environment(service: Service, role: str) -> list[Document]:
             {"name": "PAYBILL_SIGNING_KEY_FILE", "value": "/etc/paybill/issuer/signing-key.pem"},
             {"name": "PAYBILL_CLIENTS_FILE", "value": "/etc/paybill/issuer/clients.json"},
         ]
+    if service.mails_links and role == "api":
+        files.append({"name": "PAYBILL_LINK_KEY_FILE", "value": "/etc/paybill/links/link-key.txt"})
     return [*passwords, *addresses, *files]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from paybill_stack.bootstrap import ROLES, database_name
-from paybill_stack.keys import KeyFiles, ensure_keys
+from paybill_stack.keys import KeyFiles, ensure_keys, ensure_link_key
 from tools.deployment import NAMESPACE, SERVICES
 from tools.deployment.env_example import COMPOSE_SECRETS
 
@@ -28,9 +28,10 @@ def write_compose_secrets(root: Path) -> str:
     files = KeyFiles(root / COMPOSE_KEYS)
     if not files.clients.exists():  # later the file is the operator's own
         ensure_keys(files.folder)
+    ensure_link_key(files)
     # The folder is closed to others; a container mounts the single files and reads them as its own user.
     files.folder.chmod(0o700)
-    for path in (files.jwks, files.signing_key, files.clients):
+    for path in (files.jwks, files.signing_key, files.link_key, files.clients):
         path.chmod(0o644)
     return f"{target.name} and {COMPOSE_KEYS} are ready; client secrets are in {COMPOSE_KEYS / files.secrets.name}"
 
@@ -57,11 +58,12 @@ def kubernetes_secrets(folder: Path) -> str:
     files = KeyFiles(folder)
     if not files.clients.exists():
         ensure_keys(folder, people=())  # in a cluster people sign in by OpenID Connect
+    ensure_link_key(files)
     return "---\n".join(yaml.safe_dump(secret, sort_keys=False) for secret in secret_documents(files))
 
 
 def secret_documents(files: KeyFiles) -> list[dict[str, Any]]:
-    """One basic-auth Secret a database login, the public keys, and what only the token issuer may read."""
+    """One basic-auth Secret a database login, the public keys, what only the token issuer may read, and what only timesheet may."""
     logins = [
         _secret(
             f"{service.name}-db-{role}",
@@ -76,6 +78,7 @@ def secret_documents(files: KeyFiles) -> list[dict[str, Any]]:
         *logins,
         _secret("paybill-jwks", {"jwks.json": files.jwks.read_text("utf-8")}),
         _secret("paybill-issuer", issuer),
+        _secret("paybill-links", {files.link_key.name: files.link_key.read_text("utf-8")}),
     ]
 
 

@@ -27,11 +27,15 @@ class TestKeys:
 
     def test_a_second_start_keeps_keys_and_secrets(self, tmp_path: Path) -> None:
         first = keys.ensure_keys(tmp_path / "keys")
-        before = (first.signing_key.read_bytes(), first.client_secret("paybill-cli"))
+        before = (first.signing_key.read_bytes(), first.link_key.read_bytes(), first.client_secret("paybill-cli"))
         second = keys.ensure_keys(
             tmp_path / "keys", [*keys.DEFAULT_CLIENTS, keys.Client("another", ("read",), ("agency-1",))]
         )
-        assert (second.signing_key.read_bytes(), second.client_secret("paybill-cli")) == before
+        assert (
+            second.signing_key.read_bytes(),
+            second.link_key.read_bytes(),
+            second.client_secret("paybill-cli"),
+        ) == before
         listed = {client["client_id"]: client for client in json.loads(second.clients.read_text())["clients"]}
         assert (
             listed["another"]["secret_sha256"] == hashlib.sha256(second.client_secret("another").encode()).hexdigest()

@@ -76,9 +76,11 @@ def test_up_starts_all_and_down_leaves_nothing(
             "PAYBILL_DEMO_TIMESHEETS",
             "PAYBILL_DATABASE_OWNER_URL",
             "PAYBILL_SIGNING_KEY_FILE",
+            "PAYBILL_LINK_KEY_FILE",
         } & set(env)
         assert "PAYBILL_DATABASE_OWNER_URL" in told(supervisor, "pay-calc", "migrate")
         assert "PAYBILL_SIGNING_KEY_FILE" in told(supervisor, "reporting", "all")
+        assert "PAYBILL_LINK_KEY_FILE" in told(supervisor, "timesheet", "all")
 
         pids = [replica.process for replica in supervisor.up()]
         assert pids == [replica.process for replica in replicas], "a second up must find the running ones"

@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     oidc_issuer: str | None = Field(None, description="An OpenID Connect issuer whose tokens are accepted too")
     token_audience: str = Field("paybill", description="Audience that a token must carry")
     signing_key_file: Path | None = Field(None, description="Private key of the token endpoint (reporting only)")
+    link_key_file: Path | None = Field(
+        None, description="Secret that links to approvers are signed with, the same for every replica (timesheet only)"
+    )
     clients_file: Path | None = Field(None, description="Client credentials and demo people, JSON (reporting only)")
     service_urls: dict[str, str] = Field(default_factory=dict, description="Base URL of each service, JSON")
     files_dir: Path = Field(Path("var/files"), description="Where documents and exports are kept")

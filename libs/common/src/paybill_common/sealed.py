@@ -10,6 +10,9 @@ import binascii
 import hashlib
 import hmac
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
 MARK_BYTES = 20
 
 
@@ -19,6 +22,11 @@ class NotWhole(Exception):
 
 class NotOurs(Exception):
     """The text was changed, or sealed with another key."""
+
+
+def key_of(secret: str, purpose: bytes) -> bytes:
+    """The key for one purpose, made of a secret that every replica has. Other purposes have other keys."""
+    return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=purpose).derive(secret.strip().encode())
 
 
 def seal(key: bytes, body: bytes) -> str:

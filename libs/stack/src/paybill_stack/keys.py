@@ -50,7 +50,8 @@ DEFAULT_PEOPLE = (Person("pat", "Pat Payroll (demo)"), Person("robin", "Robin Re
 class KeyFiles:
     """Where an instance's keys are.
 
-    `signing_key`: private PEM (EC P-256), for the issuer only. `jwks`: the public key set. `clients`: for the issuer, a JSON
+    `signing_key`: private PEM (EC P-256), for the issuer only. `link_key`: a secret that links to approvers are signed with, for
+    timesheet only. `jwks`: the public key set. `clients`: for the issuer, a JSON
     object `{"clients": [{"client_id", "secret_sha256", "name", "scopes", "agencies"}], "people": [{"subject", "name",
     "sign_in_code_sha256", "scopes", "agencies"}]}`. `secrets`: for programs on this machine, a JSON object of client id to secret.
     """
@@ -60,6 +61,10 @@ class KeyFiles:
     @property
     def signing_key(self) -> Path:
         return self.folder / "signing-key.pem"
+
+    @property
+    def link_key(self) -> Path:
+        return self.folder / "link-key.txt"
 
     @property
     def jwks(self) -> Path:
@@ -97,6 +102,7 @@ def ensure_keys(
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not files.signing_key.exists() or not files.jwks.exists():
         _make_signing_key(files)
+    ensure_link_key(files)
     known: dict[str, str] = json.loads(files.secrets.read_text(encoding="utf-8")) if files.secrets.exists() else {}
     wanted = [client.client_id for client in clients] + [f"{_PERSON}{person.subject}" for person in people]
     held = {name: known.get(name) or secrets.token_urlsafe(32) for name in wanted}
@@ -123,6 +129,12 @@ def ensure_keys(
     ]
     write_private(files.clients, json.dumps({"clients": listed, "people": signing_in}, indent=2) + "\n")
     return files
+
+
+def ensure_link_key(files: KeyFiles) -> None:
+    """Make the secret that approval links are signed with; an existing one stays."""
+    if not files.link_key.exists():
+        write_private(files.link_key, secrets.token_hex(32) + "\n")
 
 
 def _sha256(text: str) -> str:

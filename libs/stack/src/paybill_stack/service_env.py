@@ -13,6 +13,7 @@ from paybill_stack.paths import InstancePaths
 from paybill_stack.ports import LOOPBACK
 
 ISSUER = "reporting"  # signs tokens and checks client credentials; no other service sees the private key
+LINKER = "timesheet"  # mails links to approvers, and reads them
 _TOOL_PREFIXES = ("PAYBILL_DEMO_", "PAYBILL_BENCH_")
 
 
@@ -65,6 +66,8 @@ def service_env(service: str, port: int, urls: DatabaseUrls, wiring: Wiring) -> 
     if service == ISSUER:
         env["PAYBILL_SIGNING_KEY_FILE"] = str(wiring.keys.signing_key)
         env["PAYBILL_CLIENTS_FILE"] = str(wiring.keys.clients)
+    if service == LINKER:
+        env["PAYBILL_LINK_KEY_FILE"] = str(wiring.keys.link_key)
     return env
 
 

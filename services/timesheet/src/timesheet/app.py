@@ -16,7 +16,11 @@ from timesheet.usecases.asking import LinkSigner
 
 
 def _extend(app: FastAPI, runtime: Runtime) -> None:
-    app.state.link_signer = LinkSigner(runtime.settings.files_dir / "approval-link.key")
+    settings = runtime.settings
+    app.state.link_signer = LinkSigner(
+        settings.link_key_file.read_text(encoding="utf-8") if settings.link_key_file else None,
+        old_key_file=settings.files_dir / "approval-link.key",
+    )
     refusals.install(app)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+import struct
 from datetime import date, timedelta
 from email import message_from_bytes, policy
 from typing import Any
@@ -13,14 +14,18 @@ import pytest
 
 from paybill_common.clock import ManualClock
 from paybill_common.envelope import Batch, Event
+from paybill_common.sealed import seal
 from paybill_contracts.base import Reason
 from paybill_contracts.compliance import ComplianceCleared, ComplianceHeld
+from timesheet.app import SPEC
 from timesheet.subscriptions import handle
 from timesheet.usecases import mailing
-from timesheet.usecases.asking import BadLink, Link, LinkSigner
+from timesheet.usecases.asking import BadLink, Link, LinkSigner, NoKey
 
 pytestmark = pytest.mark.integration
 WEEK = "2026-04-05"
+LINK = Link(UUID(int=1), UUID(int=2), date(2026, 4, 5))
+SECRET = "a secret that every replica reads"
 AGENT = {"user-agent": "TestPhone/1.0", "content-type": "application/x-www-form-urlencoded"}
 
 
@@ -128,20 +133,58 @@ async def test_links_of_others_are_refused(house: Any, new_house: Any, tmp_path:
     assert broken.status_code == 400
 
 
-def test_a_link_expires_and_keeps_its_key(tmp_path: Any) -> None:
-    signer = LinkSigner(tmp_path / "files" / "key")
-    link = Link(UUID(int=1), UUID(int=2), date(2026, 4, 5))
-    token = signer.sign(link, expires_s=1000)
-    assert LinkSigner(tmp_path / "files" / "key").read(token, now_s=1000) == link
+async def test_every_replica_reads_the_links_of_every_other(
+    house: Any, runtime_of: Any, client_of: Any, tmp_path: Any
+) -> None:
+    await house.submitted()
+    await house.post(f"/weeks/{WEEK}/approval-requests")
+    (link,) = await _links(house)
+    other = await client_of(runtime_of(SPEC, files_dir=tmp_path / "another-disk"))
+    assert (await other.get(link)).status_code == 200
+    assert not (tmp_path / "another-disk").exists()
+
+
+async def test_without_a_secret_no_link_leaves(house: Any, runtime_of: Any, client_of: Any) -> None:
+    await house.submitted()
+    keyless = await client_of(runtime_of(SPEC, link_key_file=None))
+    path = f"/v1/agencies/{house.agency_id}/weeks/{WEEK}/approval-requests"
+    answer = await keyless.post(path, headers=house.headers)
+    assert (answer.status_code, answer.json()["code"]) == (503, "no_link_key")
+    assert await _links(house) == []
+    assert (await house.post(f"/weeks/{WEEK}/approval-requests"))["sent"] == 1
+
+
+def test_a_link_expires_and_is_known_by_its_secret() -> None:
+    signer = LinkSigner(SECRET)
+    token = signer.sign(LINK, expires_s=1000)
+    assert LinkSigner(f"{SECRET}\n").read(token, now_s=1000) == LINK
     with pytest.raises(BadLink, match="expired"):
         signer.read(token, now_s=1001)
+    for other in (LinkSigner("another secret, of the same length"), LinkSigner(None)):
+        with pytest.raises(BadLink, match="not one of ours"):
+            other.read(token, now_s=1)
+    with pytest.raises(NoKey):
+        LinkSigner(None).sign(LINK, expires_s=1000)
+    with pytest.raises(ValueError, match="fewer than 32"):
+        LinkSigner("short\n")
+
+
+def test_a_link_signed_with_a_replicas_own_key_is_read_until_it_expires(tmp_path: Any) -> None:
+    """As links were signed before every replica had one secret: with the key in the file itself."""
+    own = bytes(range(32))
+    (tmp_path / "approval-link.key").write_text(own.hex())
+    body = struct.pack(">B16s16sIQ", 1, UUID(int=1).bytes, UUID(int=2).bytes, LINK.week_ending.toordinal(), 1000)
+    signer = LinkSigner(SECRET, old_key_file=tmp_path / "approval-link.key")
+    assert signer.read(seal(own, body), now_s=1000) == LINK
     with pytest.raises(BadLink, match="not one of ours"):
-        LinkSigner(tmp_path / "other").read(token, now_s=1)
-    assert (tmp_path / "files" / "key").stat().st_mode & 0o077 == 0
+        LinkSigner(SECRET, old_key_file=tmp_path / "gone.key").read(seal(own, body), now_s=1000)
+    with pytest.raises(BadLink, match="not one of ours"):
+        signer.read(seal(bytes(32), body), now_s=1000)
+    assert LinkSigner(SECRET).read(signer.sign(LINK, expires_s=1000), now_s=1000) == LINK
 
 
-def test_a_link_has_one_spelling(tmp_path: Any) -> None:
-    signer = LinkSigner(tmp_path / "key")
+def test_a_link_has_one_spelling() -> None:
+    signer = LinkSigner(SECRET)
     alphabet = string.ascii_letters + string.digits + "-_"
     for week in range(32):
         token = signer.sign(Link(UUID(int=1), UUID(int=2), date(2026, 4, 5) + timedelta(weeks=week)), expires_s=1000)

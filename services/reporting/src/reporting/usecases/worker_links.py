@@ -6,10 +6,7 @@ import struct
 from dataclasses import dataclass
 from uuid import UUID
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
-from paybill_common.sealed import NotOurs, NotWhole, seal, unseal
+from paybill_common.sealed import NotOurs, NotWhole, key_of, seal, unseal
 
 LINK_SECONDS = 14 * 24 * 3600
 _LAYOUT = struct.Struct(">B16s16sQ")
@@ -37,7 +34,7 @@ class WorkerLinks:
     """Signs and reads links. The key is made of the instance's signing key: every replica has it, and nobody keeps one more secret."""
 
     def __init__(self, signing_key_pem: str | None) -> None:
-        self._key = None if signing_key_pem is None else _key_of(signing_key_pem)
+        self._key = None if signing_key_pem is None else key_of(signing_key_pem, _PURPOSE)
 
     def sign(self, link: WorkerLink, *, expires_s: int) -> str:
         """A link's token, valid until `expires_s` (seconds since 1970, real time). Raises NoKey."""
@@ -59,7 +56,3 @@ class WorkerLinks:
         if now_s > expires_s:
             raise BadLink("The link has expired. Ask your agency to send a new one.")
         return WorkerLink(UUID(bytes=agency), UUID(bytes=worker))
-
-
-def _key_of(pem: str) -> bytes:
-    return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=_PURPOSE).derive(pem.strip().encode())

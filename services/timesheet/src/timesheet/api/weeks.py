@@ -12,13 +12,13 @@ from fastapi import APIRouter, Request
 from paybill_common.auth import Principal
 from paybill_common.config import Settings
 from paybill_common.http.paging import Cursor, Limit, encode_cursor
-from paybill_common.http.problems import ERROR_RESPONSES, invalid
+from paybill_common.http.problems import ERROR_RESPONSES, Problem, invalid
 from paybill_common.http.route import TxDep, TxRoute, require
 from timesheet.api import models as m
 from timesheet.api.records import uuid_after
 from timesheet.store import weeks as store
 from timesheet.usecases import asking, opening, weeks
-from timesheet.usecases.asking import Link, LinkSigner
+from timesheet.usecases.asking import Link, LinkSigner, NoKey
 
 router = APIRouter(prefix="/v1/agencies/{agency_id}", route_class=TxRoute, responses=ERROR_RESPONSES, tags=["weeks"])
 OPEN_MAX = 20_000
@@ -56,9 +56,14 @@ async def post_approval_requests(
         return f"{base}/approve/{signer.sign(link, expires_s=expires_s)}"
 
     resend = body is not None and body.resend
-    asked, unaddressed = await asking.ask_for_approval(
-        tx, agency_id=agency_id, week_ending=week_ending, link_of=link_of, resend=resend
-    )
+    try:
+        asked, unaddressed = await asking.ask_for_approval(
+            tx, agency_id=agency_id, week_ending=week_ending, link_of=link_of, resend=resend
+        )
+    except NoKey:
+        raise Problem(
+            503, "no_link_key", "This instance has no key to sign links with.", hint="Set PAYBILL_LINK_KEY_FILE."
+        ) from None
     return m.ApprovalRequestsOut(
         week_ending=week_ending,
         sent=sum(one.sent for one in asked),

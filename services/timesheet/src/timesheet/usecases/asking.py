@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import secrets
+import contextlib
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from uuid import UUID
 from paybill_common.db import Tx
 from paybill_common.http.problems import not_found
 from paybill_common.ids import derived_id
-from paybill_common.sealed import NotOurs, NotWhole, seal, unseal
+from paybill_common.sealed import NotOurs, NotWhole, key_of, seal, unseal
 from timesheet.store import approvals, records
 from timesheet.store import timesheets as store
 from timesheet.store.records import KINDS
@@ -27,10 +26,16 @@ LINK_SECONDS = 21 * 24 * 3600
 SHOWN_MAX = 200
 _LAYOUT = struct.Struct(">B16s16sIQ")
 _FORMAT = 1
+_PURPOSE = b"paybill: an approver's link, format 1"
+_SECRET_CHARACTERS_MIN = 32
 
 
 class BadLink(Exception):
     """An approval link that is not ours, or that has expired."""
+
+
+class NoKey(Exception):
+    """This instance has no key to sign with."""
 
 
 @dataclass(frozen=True)
@@ -43,23 +48,30 @@ class Link:
 
 
 class LinkSigner:
-    """Signs approval links with a key of the service's own, made on first use. A link needs no login and no row of ours."""
+    """Signs approval links. The key is made of a secret that every replica has. A link needs no login and no row of ours.
 
-    def __init__(self, key_file: Path) -> None:
-        self._key_file = key_file
-        self._key: bytes | None = None
+    `old_key_file`: where each replica once kept a key of its own. What was signed with it is read until it expires.
+    """
+
+    def __init__(self, secret: str | None, *, old_key_file: Path | None = None) -> None:
+        if secret is not None and len(secret.strip()) < _SECRET_CHARACTERS_MIN:
+            raise ValueError(f"PAYBILL_LINK_KEY_FILE holds a secret of fewer than {_SECRET_CHARACTERS_MIN} characters")
+        self._key = None if secret is None else key_of(secret, _PURPOSE)
+        self._readable = [key for key in (self._key, _old_key(old_key_file)) if key is not None]
 
     def sign(self, link: Link, *, expires_s: int) -> str:
-        """A link's token, valid until `expires_s` (seconds since 1970, real time)."""
+        """A link's token, valid until `expires_s` (seconds since 1970, real time). Raises NoKey."""
+        if self._key is None:
+            raise NoKey
         body = _LAYOUT.pack(
             _FORMAT, link.agency_id.bytes, link.approval_request_id.bytes, link.week_ending.toordinal(), expires_s
         )
-        return seal(self._secret(), body)
+        return seal(self._key, body)
 
     def read(self, token: str, *, now_s: int) -> Link:
         """What a token names. Raises BadLink saying why it is refused."""
         try:
-            body = unseal(self._secret(), token, size=_LAYOUT.size)
+            body = self._unsealed(token)
         except NotWhole:
             raise BadLink("The link is not complete. Copy the whole address from the e-mail.") from None
         except NotOurs:
@@ -69,26 +81,17 @@ class LinkSigner:
             raise BadLink("The link has expired. Ask the agency to send a new one.")
         return Link(UUID(bytes=agency), UUID(bytes=request), date.fromordinal(week))
 
-    def _secret(self) -> bytes:
-        if self._key is None:
-            self._key = _key_of(self._key_file)
-        return self._key
+    def _unsealed(self, token: str) -> bytes:
+        for key in self._readable:
+            with contextlib.suppress(NotOurs):
+                return unseal(key, token, size=_LAYOUT.size)
+        raise NotOurs
 
 
-def _key_of(path: Path) -> bytes:
-    """The key in this file; made there by whoever comes first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
-        if len(key) < 32:
-            raise ValueError(f"{path} does not hold a key of 32 bytes; remove it to have a new one made") from None
-        return key
-    key = secrets.token_bytes(32)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(key.hex())
-    return key
+def _old_key(path: Path | None) -> bytes | None:
+    if path is None or not path.exists():
+        return None
+    return bytes.fromhex(path.read_text(encoding="ascii").strip())
 
 
 @dataclass(frozen=True)
