@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import string
 import struct
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from email import message_from_bytes, policy
 from typing import Any
 from uuid import UUID
@@ -24,9 +24,17 @@ from timesheet.usecases.asking import BadLink, Link, LinkSigner, NoKey
 
 pytestmark = pytest.mark.integration
 WEEK = "2026-04-05"
+SATURDAY = [{"worked_on": "2026-04-04", "unit": "hour", "units": "4"}]
 LINK = Link(UUID(int=1), UUID(int=2), date(2026, 4, 5))
 SECRET = "a secret that every replica reads"
 AGENT = {"user-agent": "TestPhone/1.0", "content-type": "application/x-www-form-urlencoded"}
+
+
+async def _written(house: Any) -> set[str]:
+    """Ids of this agency's e-mails, sent or about to be: tests of a file share the database."""
+    async with house.runtime.worker_database.transaction(now=house.runtime.clock.now()) as tx:
+        found = await tx.execute("SELECT mail_id FROM mail WHERE agency_id = :agency", agency=house.agency_id)
+        return {str(row.mail_id) for row in found}
 
 
 async def _links(house: Any) -> list[str]:
@@ -36,7 +44,8 @@ async def _links(house: Any) -> list[str]:
     while await mailing.send_pending(house.runtime.worker_database, house.runtime.clock, deliver, sender=sender):
         pass
     links = []
-    for path in sorted(settings.mail_dir.glob("approval_wanted-*.eml")):
+    for mail_id in sorted(await _written(house)):
+        path = settings.mail_dir / f"approval_wanted-{mail_id}.eml"
         message = message_from_bytes(path.read_bytes(), policy=policy.default)
         assert message["To"] == "Pat Approver <pat@example.com>"
         text = message.get_body(("plain",)).get_content()  # type: ignore[union-attr]
@@ -52,8 +61,7 @@ def _fields(page: str, decisions: dict[str, str], **more: str) -> dict[str, str]
 
 
 async def test_one_link_lists_all_that_waits_and_decides_once(house: Any) -> None:
-    saturday = {"worked_on": "2026-04-04", "unit": "hour", "units": "4"}
-    first, second = await house.submitted(), await house.submitted("second_job", [saturday])
+    first, second = await house.submitted(), await house.submitted("second_job", SATURDAY)
     asked = await house.post(f"/weeks/{WEEK}/approval-requests")
     assert (asked["sent"], asked["requests"][0]["timesheets"], asked["without_approver"]) == (1, 2, 0)
     assert "approve/" not in str(asked)
@@ -100,6 +108,73 @@ async def test_one_link_lists_all_that_waits_and_decides_once(house: Any) -> Non
     rejected = await house.get(f"/timesheets/{second}")
     assert (rejected["status"], rejected["reason_code"]) == ("rejected", "hours_wrong")
     assert [e["data"]["approved_by"] for e in await house.events("timesheet.approved")] == ["client"]
+
+
+async def _ask(house: Any, **body: Any) -> int:
+    return int((await house.post(f"/weeks/{WEEK}/approval-requests", body))["sent"])
+
+
+async def test_an_approver_is_told_of_other_timesheets_even_when_as_many_wait(house: Any) -> None:
+    first = await house.submitted()
+    assert [await _ask(house), await _ask(house)] == [1, 0]
+    await house.post(f"/timesheets/{first}/approve")
+    assert await _ask(house) == 0
+    await house.submitted("second_job", SATURDAY)
+    assert [await _ask(house), await _ask(house)] == [1, 0]
+    assert len(await _written(house)) == 2
+
+
+async def test_what_was_decided_meanwhile_is_no_news_and_what_was_sent_again_is(house: Any) -> None:
+    first, second = await house.submitted(), await house.submitted("second_job", SATURDAY)
+    assert await _ask(house) == 1
+    await house.post(f"/timesheets/{first}/approve")
+    assert await _ask(house) == 0
+    await house.post(f"/timesheets/{second}/reject", {"reason_code": "other", "reason": "Not these"})
+    await house.post(f"/timesheets/{second}/reopen")
+    await house.post(f"/timesheets/{second}/submit")
+    assert [await _ask(house), await _ask(house)] == [1, 0]
+
+
+async def test_a_silent_approver_is_reminded_when_somebody_says_so(house: Any, clock: ManualClock) -> None:
+    await house.submitted()
+    [waits] = (await house.get(f"/weeks/{WEEK}/approval-requests"))["items"]
+    assert (waits["timesheets"], waits["new"], waits["last_asked_at"], waits["times_asked"]) == (1, 1, None, 0)
+    assert await _ask(house) == 1
+    asked_at = clock.now()
+    clock.advance(timedelta(hours=5))
+    assert await _ask(house, resend=True, approval_request_id=str(UUID(int=9))) == 0
+    [silent] = (await house.get(f"/weeks/{WEEK}/approval-requests"))["items"]
+    assert (silent["new"], datetime.fromisoformat(silent["last_asked_at"]), silent["times_asked"]) == (0, asked_at, 1)
+    assert await _ask(house, resend=True, approval_request_id=silent["approval_request_id"]) == 1
+    [reminded] = (await house.get(f"/weeks/{WEEK}/approval-requests"))["items"]
+    assert (datetime.fromisoformat(reminded["last_asked_at"]), reminded["times_asked"]) == (clock.now(), 2)
+    assert len(await _written(house)) == 2
+
+
+async def test_a_reminder_pressed_twice_leaves_once(house: Any) -> None:
+    await house.submitted()
+    assert await _ask(house) == 1
+    path = f"/v1/agencies/{house.agency_id}/weeks/{WEEK}/approval-requests"
+    headers = house.headers | {"Idempotency-Key": "one-reminder"}
+    answers = [(await house.client.post(path, json={"resend": True}, headers=headers)).json() for _ in range(2)]
+    assert [answer["sent"] for answer in answers] == [1, 1]
+    assert len(await _written(house)) == 2
+
+
+async def test_approvers_are_listed_page_by_page(house: Any) -> None:
+    await house.submitted()
+    await house.put(
+        f"/placements/{house.refs['second_job']}",
+        {
+            **{"client_id": str(house.refs["client"]), "worker_id": str(house.refs["worker"]), "name": "Packer"},
+            **{"starts_on": "2026-01-05", "approver_name": "Ann Other", "approver_email": "Ann@example.com"},
+        },
+    )
+    await house.submitted("second_job", SATURDAY)
+    first = await house.get(f"/weeks/{WEEK}/approval-requests?limit=1")
+    rest = await house.get(f"/weeks/{WEEK}/approval-requests?limit=1&cursor={first['next_cursor']}")
+    assert [one["approver_email"] for one in first["items"] + rest["items"]] == ["ann@example.com", "pat@example.com"]
+    assert rest["next_cursor"] is None
 
 
 async def test_hours_that_changed_since_they_were_shown_are_not_approved(house: Any) -> None:
@@ -150,7 +225,7 @@ async def test_without_a_secret_no_link_leaves(house: Any, runtime_of: Any, clie
     path = f"/v1/agencies/{house.agency_id}/weeks/{WEEK}/approval-requests"
     answer = await keyless.post(path, headers=house.headers)
     assert (answer.status_code, answer.json()["code"]) == (503, "no_link_key")
-    assert await _links(house) == []
+    assert await _written(house) == set()
     assert (await house.post(f"/weeks/{WEEK}/approval-requests"))["sent"] == 1
 
 

@@ -656,7 +656,8 @@ class OpenedOut(BaseModel):
 
 
 class ApprovalRequestsIn(Body):
-    resend: bool = Field(False, description="Ask again approvers who were asked about as many timesheets already")
+    resend: bool = Field(False, description="Remind approvers whose last e-mail listed all that waits, too")
+    approval_request_id: UUID | None = Field(None, description="Only this approver; else all for whom timesheets wait")
 
 
 class AskedOut(BaseModel):
@@ -673,6 +674,26 @@ class ApprovalRequestsOut(BaseModel):
     sent: int
     without_approver: int = Field(description="Submitted timesheets whose client and placement name no approver")
     requests: list[AskedOut]
+
+
+class ApproverOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+    approval_request_id: UUID
+    approver_name: str
+    approver_email: str
+    timesheets: int = Field(description="Wait for this approver")
+    new: int = Field(description="Of these, what the last e-mail did not list")
+    last_asked_at: datetime | None
+    times_asked: int
+
+
+class ApproversOut(BaseModel):
+    """For whom submitted timesheets of a week wait, by e-mail."""
+
+    week_ending: date
+    without_approver: int = Field(description="Submitted timesheets whose client and placement name no approver")
+    items: list[ApproverOut]
+    next_cursor: str | None
 
 
 class MissingGroup(BaseModel):

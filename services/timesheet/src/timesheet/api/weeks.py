@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 
 from paybill_common.auth import Principal
 from paybill_common.config import Settings
-from paybill_common.http.paging import Cursor, Limit, encode_cursor
+from paybill_common.http.paging import Cursor, Limit, decode_cursor, encode_cursor
 from paybill_common.http.problems import ERROR_RESPONSES, Problem, invalid
 from paybill_common.http.route import TxDep, TxRoute, require
 from timesheet.api import models as m
@@ -45,7 +45,10 @@ async def post_approval_requests(
     body: m.ApprovalRequestsIn | None = None,
     principal: Principal = require("write"),
 ) -> m.ApprovalRequestsOut:
-    """Send each approver one e-mail with a link that lists all that waits. The link itself is in the e-mail only."""
+    """Send each approver one e-mail with a link that lists all that waits. The link itself is in the e-mail only.
+
+    Who was told of all that waits is not asked again, unless `resend` says so.
+    """
     _check_sunday(week_ending)
     settings: Settings = request.app.state.settings
     signer: LinkSigner = request.app.state.link_signer
@@ -55,10 +58,15 @@ async def post_approval_requests(
     def link_of(link: Link) -> str:
         return f"{base}/approve/{signer.sign(link, expires_s=expires_s)}"
 
-    resend = body is not None and body.resend
+    asked_for = body or m.ApprovalRequestsIn()
     try:
         asked, unaddressed = await asking.ask_for_approval(
-            tx, agency_id=agency_id, week_ending=week_ending, link_of=link_of, resend=resend
+            tx,
+            agency_id=agency_id,
+            week_ending=week_ending,
+            link_of=link_of,
+            resend=asked_for.resend,
+            only=asked_for.approval_request_id,
         )
     except NoKey:
         raise Problem(
@@ -69,6 +77,28 @@ async def post_approval_requests(
         sent=sum(one.sent for one in asked),
         without_approver=unaddressed,
         requests=[m.AskedOut.model_validate(one) for one in asked],
+    )
+
+
+@router.get("/weeks/{week_ending}/approval-requests")
+async def get_approval_requests(
+    tx: TxDep,
+    agency_id: UUID,
+    week_ending: m.WeekEnding,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+    principal: Principal = require("read"),
+) -> m.ApproversOut:
+    """For whom submitted timesheets wait, when they were last asked, and how many they were not told of yet."""
+    _check_sunday(week_ending)
+    found, unaddressed = await asking.approvers(tx, agency_id=agency_id, week_ending=week_ending)
+    after = decode_cursor(cursor, parts=1)
+    left = [one for one in found if after is None or one.approver_email > after[0]]
+    return m.ApproversOut(
+        week_ending=week_ending,
+        without_approver=unaddressed,
+        items=[m.ApproverOut.model_validate(one) for one in left[:limit]],
+        next_cursor=encode_cursor(left[limit - 1].approver_email) if len(left) > limit else None,
     )
 
 

@@ -33,10 +33,11 @@ class Mail:
 
 
 async def approvers_waited_for(tx: Tx, *, agency_id: UUID, week_ending: date) -> list[Any]:
-    """For each approver of the week's submitted timesheets: how many wait; e-mail null where nobody is named."""
+    """For each approver of the week's submitted timesheets: how many and which wait; e-mail null where nobody is named."""
     result = await tx.execute(
         f"SELECT {_APPROVER} AS email, min(coalesce(p.approver_name, c.approver_name)) AS name, count(*) AS waiting, "
-        f"sum(t.minutes) AS minutes, string_agg(DISTINCT c.name, ', ') AS clients {_WAITING_FROM} "
+        f"sum(t.minutes) AS minutes, string_agg(DISTINCT c.name, ', ') AS clients, "
+        f"jsonb_object_agg(t.timesheet_id, t.sequence) AS listed {_WAITING_FROM} "
         f"WHERE t.agency_id = :agency AND t.week_ending = :week_ending AND t.status = 'submitted' GROUP BY {_APPROVER} "
         f"ORDER BY {_APPROVER} NULLS LAST LIMIT 5000",
         agency=agency_id,
@@ -59,10 +60,12 @@ async def timesheets_for_approver(tx: Tx, *, agency_id: UUID, week_ending: date,
     return [row.timesheet_id for row in result]
 
 
-async def requests_of(tx: Tx, *, agency_id: UUID, week_ending: date) -> dict[str, Any]:
-    """The requests sent for a week, by the approver's e-mail."""
+async def requests_of(tx: Tx, *, agency_id: UUID, week_ending: date, lock: bool = False) -> dict[str, Any]:
+    """The requests sent for a week, by the approver's e-mail, locked in its order when they are about to change."""
+    locked = " FOR UPDATE" if lock else ""
     result = await tx.execute(
-        "SELECT * FROM approval_request WHERE agency_id = :agency AND week_ending = :week_ending FOR UPDATE",
+        f"SELECT * FROM approval_request WHERE agency_id = :agency AND week_ending = :week_ending "  # noqa: S608
+        f"ORDER BY approver_email{locked}",
         agency=agency_id,
         week_ending=week_ending,
     )
@@ -79,13 +82,13 @@ async def request(tx: Tx, *, agency_id: UUID, approval_request_id: UUID) -> Any 
 
 
 async def put_requests(tx: Tx, *, agency_id: UUID, requests: Sequence[dict[str, Any]]) -> None:
-    """Record that these approvers were asked: approval_request_id, week_ending, approver_email, approver_name, waiting."""
+    """Record that these approvers were asked: approval_request_id, week_ending, approver_email, approver_name, waiting, listed."""
     await tx.execute(
         "INSERT INTO approval_request (agency_id, approval_request_id, week_ending, approver_email, approver_name, "
-        "waiting, sent_at, times_sent) SELECT :agency, r.*, :now, 1 FROM jsonb_to_recordset(CAST(:rows AS jsonb)) "
-        "AS r(approval_request_id uuid, week_ending date, approver_email text, approver_name text, waiting int) "
+        "waiting, listed, sent_at, times_sent) SELECT :agency, r.*, :now, 1 FROM jsonb_to_recordset(CAST(:rows AS jsonb)) "
+        "AS r(approval_request_id uuid, week_ending date, approver_email text, approver_name text, waiting int, listed jsonb) "
         "ON CONFLICT (agency_id, week_ending, approver_email) DO UPDATE SET approver_name = EXCLUDED.approver_name, "
-        "waiting = EXCLUDED.waiting, sent_at = EXCLUDED.sent_at, times_sent = approval_request.times_sent + 1",
+        "waiting = EXCLUDED.waiting, listed = EXCLUDED.listed, sent_at = EXCLUDED.sent_at, times_sent = approval_request.times_sent + 1",
         agency=agency_id,
         now=tx.now,
         rows=rows_json(requests),

@@ -384,6 +384,13 @@ approval_request = Table(
     Column("sent_at", DateTime(timezone=True), nullable=False),
     Column("times_sent", Integer, nullable=False),
     Column("waiting", Integer, nullable=False),
+    Column(
+        "listed",
+        JSONB,
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="By id, the sequence that each timesheet of the last e-mail had",
+    ),
     UniqueConstraint("agency_id", "week_ending", "approver_email"),
 )
 import_row = Table(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -95,6 +95,21 @@ def _old_key(path: Path | None) -> bytes | None:
 
 
 @dataclass(frozen=True)
+class Approver:
+    """For whom timesheets of a week wait, and what they were told. `new`: as many as their last e-mail did not list."""
+
+    approval_request_id: UUID
+    approver_name: str
+    approver_email: str
+    timesheets: int
+    minutes: int
+    listed: Mapping[str, int]
+    new: int
+    last_asked_at: datetime | None
+    times_asked: int
+
+
+@dataclass(frozen=True)
 class Asked:
     """One approver of a week: asked now, or before about the same timesheets."""
 
@@ -105,48 +120,81 @@ class Asked:
     sent: bool
 
 
-async def ask_for_approval(
-    tx: Tx, *, agency_id: UUID, week_ending: date, link_of: Callable[[Link], str], resend: bool
-) -> tuple[list[Asked], int]:
-    """One e-mail to each approver for whom submitted timesheets wait; the number of those with no approver named.
+async def approvers(tx: Tx, *, agency_id: UUID, week_ending: date, lock: bool = False) -> tuple[list[Approver], int]:
+    """The approvers for whom submitted timesheets wait, by e-mail; the number of those with no approver named.
 
-    Asked already about as many timesheets: not again, unless `resend`. `link_of` gives the address of a link.
+    A timesheet that was sent back and submitted again is a new one: its last e-mail listed it at another sequence.
     """
     waiting = await approvals.approvers_waited_for(tx, agency_id=agency_id, week_ending=week_ending)
-    sent_before = await approvals.requests_of(tx, agency_id=agency_id, week_ending=week_ending)
-    agency = await agency_name(tx, agency_id=agency_id)
-    asked: list[Asked] = []
-    mails: list[approvals.Mail] = []
-    requests: list[dict[str, Any]] = []
+    before = await approvals.requests_of(tx, agency_id=agency_id, week_ending=week_ending, lock=lock)
+    found: list[Approver] = []
     unaddressed = 0
     for row in waiting:
         if row.email is None:
             unaddressed += row.waiting
             continue
-        request_id = derived_id("approval_request", agency_id, week_ending, row.email)
-        name = row.name or row.clients[:120]
-        before = sent_before.get(row.email)
-        send = resend or before is None or before.waiting != row.waiting
-        asked.append(Asked(request_id, name, row.email, row.waiting, send))
+        asked = before.get(row.email)
+        told = asked.listed if asked else {}
+        found.append(
+            Approver(
+                approval_request_id=derived_id("approval_request", agency_id, week_ending, row.email),
+                approver_name=row.name or row.clients[:120],
+                approver_email=row.email,
+                timesheets=row.waiting,
+                minutes=int(row.minutes or 0),
+                listed=row.listed,
+                new=sum(told.get(one) != sequence for one, sequence in row.listed.items()),
+                last_asked_at=asked.sent_at if asked else None,
+                times_asked=asked.times_sent if asked else 0,
+            )
+        )
+    return sorted(found, key=lambda one: one.approver_email), unaddressed
+
+
+async def ask_for_approval(
+    tx: Tx,
+    *,
+    agency_id: UUID,
+    week_ending: date,
+    link_of: Callable[[Link], str],
+    resend: bool,
+    only: UUID | None = None,
+) -> tuple[list[Asked], int]:
+    """One e-mail to each approver, or the `only` one, for whom something waits that their last e-mail did not list.
+
+    `resend`: to those as well who were told of all that waits. `link_of` gives the address of a link. Gives also the number of
+    submitted timesheets with no approver named.
+    """
+    found, unaddressed = await approvers(tx, agency_id=agency_id, week_ending=week_ending, lock=True)
+    agency = await agency_name(tx, agency_id=agency_id)
+    asked: list[Asked] = []
+    mails: list[approvals.Mail] = []
+    requests: list[dict[str, Any]] = []
+    for one in found:
+        if only not in (None, one.approval_request_id):
+            continue
+        send = resend or one.new > 0
+        asked.append(Asked(one.approval_request_id, one.approver_name, one.approver_email, one.timesheets, send))
         if send:
             mails.append(
                 letters.approval_wanted(
                     agency=agency,
-                    approver_name=name,
-                    approver_email=row.email,
+                    approver_name=one.approver_name,
+                    approver_email=one.approver_email,
                     week_ending=week_ending,
-                    waiting=row.waiting,
-                    minutes=int(row.minutes or 0),
-                    link=link_of(Link(agency_id, request_id, week_ending)),
+                    waiting=one.timesheets,
+                    minutes=one.minutes,
+                    link=link_of(Link(agency_id, one.approval_request_id, week_ending)),
                 )
             )
             requests.append(
                 {
-                    "approval_request_id": request_id,
+                    "approval_request_id": one.approval_request_id,
                     "week_ending": week_ending,
-                    "approver_email": row.email,
-                    "approver_name": name,
-                    "waiting": row.waiting,
+                    "approver_email": one.approver_email,
+                    "approver_name": one.approver_name,
+                    "waiting": one.timesheets,
+                    "listed": one.listed,
                 }
             )
     if requests:
