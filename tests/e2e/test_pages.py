@@ -26,7 +26,7 @@ SERIOUS = ("serious", "critical")
 COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 """What a scheme changes: the page's words and structure are the same in both."""
 PAGES = (
-    "sign-in", "bureau", "week", "timesheets", "timesheet", "held-timesheet", "holds", "pay", "payslips", "payslip",
+    "sign-in", "bureau", "week", "timesheets", "timesheet", "held-timesheet", "approvers", "holds", "pay", "payslips", "payslip",
     "invoices", "invoice", "imports", "import-run", "work", "work-run", "margin", "clients", "my", "my-payslip", "tie-out", "what-if",
     "what-if-answer", "system", "developers", "not-found", "approval",
 )  # fmt: skip
@@ -36,7 +36,10 @@ async def address_of(name: str, week: Week) -> str:
     """Where a page of the healthcare agency is; what it shows is made first where it does not exist yet."""
     agency = week.healthcare
     own = f"{week.ui}/agencies/{agency.id}"
-    week_pages = {"week": "", **{name: f"/{name}" for name in ("timesheets", "holds", "pay", "payslips", "invoices")}}
+    week_pages = {
+        "week": "",
+        **{name: f"/{name}" for name in ("timesheets", "approvers", "holds", "pay", "payslips", "invoices")},
+    }
     week_pages |= {"margin": "/margin", "tie-out": "/tie-out", "what-if": "/what-if"}
     week_pages["what-if-answer"] = "/what-if?tax_code=BR&rate=3.5&hours=110"
     if name in week_pages:

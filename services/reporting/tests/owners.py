@@ -307,6 +307,17 @@ class Owners:
                 "holds": [],
                 "entry_blocked_by": [],
             }
+        if path.endswith("/approval-requests") and request.method == "GET":
+            who = {"approver_email": "pat@example.com", "approver_name": "Pat Approver", "timesheets": 3}
+            silent = who | {"approval_request_id": world.id("asked", 1), "new": 0, "times_asked": 2}
+            news = who | {
+                "approval_request_id": world.id("asked", 2),
+                "new": 3,
+                "times_asked": 0,
+                "last_asked_at": None,
+            }
+            items = [silent | {"last_asked_at": "2026-04-06T11:05:00+00:00"}, news | {"approver_name": "Ann New"}]
+            return {"items": items, "next_cursor": None, "without_approver": 2}
         if path == "/expiring":
             return {"items": self.expiring, "next_cursor": None}
         if path == "/pay-calendar":

@@ -44,6 +44,7 @@ PAGES: dict[str, Callable[[World], str]] = {
     "expected timesheet": lambda w: f"/agencies/{w.agency}/timesheets/{w.timesheet_id(2)}",
     "entries": lambda w: f"/agencies/{w.agency}/timesheets/{w.timesheet_id(0)}/owner",
     "documents on file": lambda w: f"/agencies/{w.agency}/timesheets/{w.timesheet_id(0)}/documents",
+    "approvers": lambda w: f"/agencies/{w.agency}/weeks/{w.week}/approvers",
     "holds": lambda w: f"/agencies/{w.agency}/weeks/{w.week}/holds?reason=missing_document",
     "expiring": lambda w: f"/agencies/{w.agency}/weeks/{w.week}/holds/expiring",
     "pay run": lambda w: f"/agencies/{w.agency}/weeks/{w.week}/pay",
@@ -94,6 +95,7 @@ CLEAN = {"tie-out"}
 """Empty in a week where nothing differs."""
 WHAT_IF = {"/agencies/{}/weeks/{}/what-if", "/agencies/{}/weeks/{}/what-if-clients"}
 NO_EXPORT = {
+    "approvers.html": "who was asked to approve: of timesheet, which lists them",
     "bureau.html": "what waits in all agencies: each row leads to a list that has one",
     "clients.html": "a consultant's clients and who is late: each row leads to a list that has one",
     "developers.html": "about the API, not about records",

@@ -20,6 +20,7 @@ from paybill_common.service import Runtime
 from paybill_contracts.base import Reason
 from paybill_contracts.compliance import ComplianceAlert, ComplianceHeld
 from paybill_contracts.pay import PayHeld, PaymentInstructed
+from reporting.api.web.commands import COMMANDS
 from reporting.domain import tidy, words
 
 pytestmark = pytest.mark.integration
@@ -358,6 +359,86 @@ async def test_what_clients_owe_is_not_added_to_what_self_bills_pay_out(site: Si
     for name, shown in (("Gross", feet[""]["To clients"][2]), ("Open", feet[""]["To clients"][3])):
         column = next(key for key in rows[0] if key.startswith(name))
         assert sum(Decimal(row[column]) for row in rows) == Decimal(shown.replace(",", ""))
+
+
+async def test_a_silent_approver_is_reminded_from_the_page_of_those_who_were_asked(site: Site) -> None:
+    page, agency = f"{site.week}/approvers", site.world.agency
+    answered = {"sent": 1, "without_approver": 0, "requests": [{"sent": True}]}
+    site.owners.answers[f"/weeks/{site.world.week}/approval-requests"] = lambda request: (
+        answered if request.method == "POST" else LISTED
+    )
+    LISTED = {
+        "without_approver": 1,
+        "next_cursor": None,
+        "items": [
+            _approver(site, 1, "Silent", last_asked_at="2026-04-06T11:05:00+00:00", times_asked=2),
+            _approver(site, 2, "Newly", new=3),
+            _approver(site, 3, "Partly", new=1, last_asked_at="2026-04-06T11:05:00+00:00", times_asked=1),
+        ],
+    }
+    async with site.sign_in() as browser:
+        for way in (site.week, f"{site.week}/timesheets?status=submitted"):
+            assert f'href="{page}"' in (await browser.get(way)).text, way
+        text = (await browser.get(page)).text
+        rows = {
+            name: row for row in text.split("<tr>") for name in ("Silent", "Newly", "Partly") if f">{name} <" in row
+        }
+        assert "Mon 6 Apr 12:05" in rows["Silent"]
+        assert "2 times in all" in rows["Silent"]
+        assert "Not asked yet" in rows["Newly"]
+        assert "1 came in since" in rows["Partly"]
+        assert "1 timesheet names no approver" in read_aloud(text)
+        forms = {name: dict(re.findall(r'name="([^"]+)" value="([^"]*)"', row)) for name, row in rows.items()}
+        assert {name: form.get("resend") for name, form in forms.items()} == {
+            "Silent": "1",
+            "Newly": None,
+            "Partly": None,
+        }
+        for name in forms:
+            await browser.post(f"/agencies/{agency}/commands/approval-requests", data=forms[name])
+        assert "Sent 1 approval link." in (await browser.get(page)).text
+    bodies = [json.loads(sent.content) for sent in site.owners.sent()]
+    ids = [str(site.world.id("asked", number)) for number in (1, 2, 3)]
+    assert bodies == [
+        {"resend": True, "approval_request_id": ids[0]},
+        {"approval_request_id": ids[1]},
+        {"approval_request_id": ids[2]},
+    ]
+    assert [sent.headers["Idempotency-Key"] for sent in site.owners.sent()] == [form["key"] for form in forms.values()]
+
+
+def _approver(site: Site, number: int, name: str, **more: Any) -> dict[str, Any]:
+    known = {"approver_email": f"{name}@example.com", "approver_name": name, "timesheets": 3}
+    return (
+        {
+            "approval_request_id": str(site.world.id("asked", number)),
+            "new": 0,
+            "last_asked_at": None,
+            "times_asked": 0,
+        }
+        | known
+        | more
+    )
+
+
+@pytest.mark.parametrize(
+    ("form", "answer", "words"),
+    [
+        ({}, {"sent": 2, "without_approver": 0, "requests": [{"sent": True}] * 2}, "Sent 2 approval links."),
+        (
+            {},
+            {"sent": 0, "without_approver": 1, "requests": [{"sent": False}] * 3},
+            "Sent 0 approval links; 3 were told of all that waits before and can be reminded, 1 timesheet names no approver.",
+        ),
+        (
+            {"approval_request_id": "one"},
+            {"sent": 0, "without_approver": 0, "requests": []},
+            "Nothing waits for this approver any more, so nothing was sent.",
+        ),
+    ],
+)
+def test_what_is_said_when_approvers_were_asked(form: dict[str, str], answer: dict[str, Any], words: str) -> None:
+    assert COMMANDS["approval-requests"].done(form, answer) == words
 
 
 async def test_a_consultant_chases_the_missing_hours_of_the_list_on_the_screen(site: Site) -> None:

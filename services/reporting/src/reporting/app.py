@@ -12,6 +12,7 @@ from reporting.api import charge_lines, imports, oauth, weeks
 from reporting.api.forward import Forward
 from reporting.api.importing import SENDER, keep_importing, sender_of
 from reporting.api.web import (
+    approvers,
     commands,
     detail_exports,
     edge,
@@ -43,6 +44,7 @@ ROUTERS = (
     what_if.router,
     overview.router,
     records.router,
+    approvers.router,
     commands.router,
     live.router,
     views.router,

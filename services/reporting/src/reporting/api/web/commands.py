@@ -127,10 +127,23 @@ def _chased(form: Form, answer: Any) -> str:
     return f"Chased {show.count(chased)} who have not sent hours{'; ' + ', '.join(more) if more else ''}."
 
 
+def _asking(form: Form, _who: Visitor) -> dict[str, Any]:
+    body: dict[str, Any] = {"resend": True} if form.get("resend") else {}
+    if form.get("approval_request_id"):
+        body["approval_request_id"] = str(_id(form, "approval_request_id"))
+    return body
+
+
 def _asked(form: Form, answer: Any) -> str:
     sent, nobody = (_count(answer, name) or 0 for name in ("sent", "without_approver"))
-    said = f"Sent {show.count(sent)} approval links"
-    return f"{said}; {show.count(nobody)} timesheets name no approver." if nobody else f"{said}."
+    found = answer.get("requests") if isinstance(answer, Mapping) else None
+    asked = found if isinstance(found, list) else []
+    if form.get("approval_request_id") and not asked:
+        return "Nothing waits for this approver any more, so nothing was sent."
+    told = sum(1 for one in asked if isinstance(one, Mapping) and not one.get("sent"))
+    more = [f"{show.count(told)} were told of all that waits before and can be reminded"] if told else []
+    more += [f"{show.count(nobody)} timesheet{' names' if nobody == 1 else 's name'} no approver"] if nobody else []
+    return f"Sent {show.count(sent)} approval link{'' if sent == 1 else 's'}{'; ' + ', '.join(more) if more else ''}."
 
 
 def _prepared(form: Form, answer: Any) -> str:
@@ -179,7 +192,7 @@ COMMANDS: dict[str, Command] = {
         "timesheet",
         "POST",
         lambda f: f"/weeks/{_week(f)}/approval-requests",
-        _none,
+        _asking,
         lambda f: "Sending approval links.",
         _asked,
     ),

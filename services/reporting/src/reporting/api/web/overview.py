@@ -63,6 +63,8 @@ class Queue:
     command: str = ""
     scope: str = ""
     live: str = ""
+    more: tuple[str, str] | None = None
+    """Words and address of what else can be seen or done."""
 
 
 @router.get("/")
@@ -264,6 +266,7 @@ def _queues(found: Week, held: list[Any], ages: list[Any], base: str, at: Any) -
                 command="approval-requests",
                 scope="write",
                 live="unapproved",
+                more=("Who was asked, and reminders", f"{base}/approvers"),
             )
         )
     if t.rejected_open:
