@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from tools.browser import ensure_browser
 
 DESK, PHONE, WIDE = (1280, 900), (390, 844), (2560, 1300)
-OF_A_WEEK = ("", "timesheets", "holds", "pay", "payslips", "invoices", "margin", "tie-out", "what-if")
+OF_A_WEEK = ("", "timesheets", "holds", "pay", "payslips", "invoices", "margin", "tie-out", "what-if", "approvers")
 RECORDS = {"timesheets": "timesheet", "payslips": "payslip", "invoices": "invoice"}
 
 
