@@ -253,7 +253,8 @@ async def test_no_access_with_a_changed_an_expired_or_a_crossed_token(site: Site
     crossed = site.app.state.worker_links.sign(WorkerLink(world.agency, other.worker_of(0)), expires_s=NOW_S + 3600)
     bad = [f"{good[:-1]}{'A' if good[-1] != 'A' else 'B'}", good[:-4], f"{good}AA", link_of(site, other, 0, seconds=-1)]
     async with site.browser() as browser:
-        for path in (*bad, "/my/x", f"/my/{'A' * 2000}", f"/my/{crossed}"):
+        garbage = [f"/my/{text}" for text in ("x", "A" * 2_000, "é", "%00", "%FF%FE", "%ED%A0%80")]
+        for path in (*bad, *garbage, f"/my/{crossed}"):
             for tail in ("", f"/payslips/{other.payslip_id(0)}", f"/payslips/{other.payslip_id(0)}/pdf"):
                 answer = await browser.get(f"{path}{tail}")
                 assert answer.status_code == 404, path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import string
 import struct
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from email import message_from_bytes, policy
 from typing import Any
@@ -195,7 +196,8 @@ async def test_links_of_others_are_refused(house: Any, new_house: Any, tmp_path:
     await house.submitted()
     await house.post(f"/weeks/{WEEK}/approval-requests")
     (link,) = await _links(house)
-    for bad in (link[:-2], link[:-1] + ("A" if link[-1] != "A" else "B"), "/approve/x", "/approve/%00", "/approve/é"):
+    garbage = [f"/approve/{text}" for text in ("x", "%00", "é", "%FF%FE", "%ED%A0%80", "A" * 3_000)]
+    for bad in (link[:-2], link[:-1] + ("A" if link[-1] != "A" else "B"), *garbage):
         assert (await house.client.get(bad)).status_code == 404
         assert (await house.client.post(bad, data={"x": "y"})).status_code == 404
     other = await new_house()
@@ -227,6 +229,24 @@ async def test_without_a_secret_no_link_leaves(house: Any, runtime_of: Any, clie
     assert (answer.status_code, answer.json()["code"]) == (503, "no_link_key")
     assert await _written(house) == set()
     assert (await house.post(f"/weeks/{WEEK}/approval-requests"))["sent"] == 1
+
+
+async def test_a_link_of_one_agency_to_another_ones_request_opens_nothing(house: Any, new_house: Any) -> None:
+    foreign = await house.submitted()
+    await house.post(f"/weeks/{WEEK}/approval-requests")
+    (theirs,) = await _links(house)
+    page = await house.client.get(theirs)
+    signer = LinkSigner(house.runtime.settings.link_key_file.read_text())
+    link = signer.read(theirs.rpartition("/")[2], now_s=0)
+    other = await new_house()
+    crossed = f"/approve/{signer.sign(replace(link, agency_id=other.agency_id), expires_s=2**40)}"
+    answers = [
+        await house.client.get(crossed),
+        await house.client.post(crossed, data=_fields(page.text, {foreign: "approve"}), headers=AGENT),
+    ]
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert "Testcase" not in "".join(answer.text for answer in answers)
+    assert (await house.get(f"/timesheets/{foreign}"))["status"] == "submitted"
 
 
 def test_a_link_expires_and_is_known_by_its_secret() -> None:
