@@ -48,12 +48,16 @@ class Hidden:
         """Its declared query parameters: whether each must be there."""
         return {field.alias: field.field_info.is_required() for field in self.route.dependant.query_params}
 
-    def urls(self, values: Mapping[str, object]) -> Iterator[str]:
-        """Its path with these values and every choice of its other parameters. KeyError: nothing says what it may hold."""
+    def choices(self, values: Mapping[str, object]) -> dict[str, Sequence[str]]:
+        """What each parameter of its path may be. KeyError: neither the route nor `values` says so."""
         fields = {field.name: field for field in self.route.dependant.path_params}
-        found = [self._texts(name, fields.get(name), values) for name in self.route.param_convertors]
-        for chosen in product(*found):
-            yield self.route.url_path_for(self.name, **dict(zip(self.route.param_convertors, chosen, strict=True)))
+        return {name: self._texts(name, fields[name], values) for name in self.route.param_convertors}
+
+    def urls(self, values: Mapping[str, object]) -> Iterator[str]:
+        """Its path with every choice."""
+        found = self.choices(values)
+        for chosen in product(*found.values()):
+            yield self.route.path_format.format_map(dict(zip(found, chosen, strict=True)))
 
     def _texts(self, name: str, field: Any, values: Mapping[str, object]) -> Sequence[str]:
         if (self.name, name) in TEXTS:

@@ -121,8 +121,11 @@ class Forward:
         idempotency_key: str | None = None,
         timeout_s: float | None = None,
     ) -> Answer:
-        """Send one request. `path` is below the agency when one is given. Raises Away or Refused."""
-        headers = {"Idempotency-Key": idempotency_key[:128]} if idempotency_key else {}
+        """Send one request. `path` is below the agency when one is given. Raises Away or Refused.
+
+        Our pages' keys are plain characters; what else a form gives for one is spelled in those.
+        """
+        headers = {"Idempotency-Key": quote(idempotency_key, safe="/:")[:128]} if idempotency_key else {}
         return await self._request(
             service,
             method,

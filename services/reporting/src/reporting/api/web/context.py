@@ -150,7 +150,7 @@ def local_path(path: str) -> str:
 
 def check_csrf(who: Visitor, given: str | None) -> None:
     """Refuse a form that did not come from one of our pages."""
-    if not given or not secrets.compare_digest(given, who.session.csrf):
+    if not given or not secrets.compare_digest(given.encode(), who.session.csrf.encode()):
         raise Problem(
             403,
             "form_out_of_date",

@@ -18,7 +18,7 @@ from paybill_common.clock import LONDON
 from paybill_common.db import Tx
 from reporting.api.web.context import reading, visitor
 from reporting.api.web.overview import WeekPath
-from reporting.api.web.records import timesheet_filter, uuid_or_none
+from reporting.api.web.records import Short, text_of, timesheet_filter, uuid_or_none
 from reporting.api.web.route import PageRoute
 from reporting.api.weeks import reasons_of, sunday
 from reporting.domain import words
@@ -159,7 +159,7 @@ async def export_holds(
     agency_id: UUID,
     week_ending: WeekPath,
     kind: Format,
-    reason: Annotated[str | None, Query(max_length=80)] = None,
+    reason: Short = None,
 ) -> Response:
     week = sunday(week_ending)
     wanted = lists.TimesheetFilter(week_ending=week, held=True, reason=reason)
@@ -174,12 +174,11 @@ async def export_holds(
 @router.get("/agencies/{agency_id}/weeks/{week_ending}/invoices.{kind}")
 async def export_documents(request: Request, agency_id: UUID, week_ending: WeekPath, kind: Format) -> Response:
     week = sunday(week_ending)
-    q = request.query_params
     wanted = lists.DocumentFilter(
         week_ending=week,
-        kind=q.get("kind") or None,
-        unpaid=bool(q.get("unpaid")),
-        q=(q.get("q") or "").replace("\x00", "")[:100],
+        kind=text_of(request, "kind"),
+        unpaid=bool(request.query_params.get("unpaid")),
+        q=text_of(request, "q"),
     )
 
     async def read(tx: Tx, offset: int, most: int) -> list[Any]:
@@ -192,13 +191,12 @@ async def export_documents(request: Request, agency_id: UUID, week_ending: WeekP
 @router.get("/agencies/{agency_id}/weeks/{week_ending}/payslips.{kind}")
 async def export_payslips(request: Request, agency_id: UUID, week_ending: WeekPath, kind: Format) -> Response:
     week = sunday(week_ending)
-    q = request.query_params
     wanted = lists.PayslipFilter(
         week_ending=week,
-        state=q.get("state") or None,
-        pay_basis=q.get("pay_basis") or None,
-        pay_run_id=uuid_or_none(q.get("pay_run_id")),
-        q=(q.get("q") or "").replace("\x00", "")[:100],
+        state=text_of(request, "state"),
+        pay_basis=text_of(request, "pay_basis"),
+        pay_run_id=uuid_or_none(request.query_params.get("pay_run_id")),
+        q=text_of(request, "q"),
     )
 
     async def read(tx: Tx, offset: int, most: int) -> list[Any]:

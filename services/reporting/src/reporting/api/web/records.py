@@ -75,10 +75,15 @@ def uuid_or_none(text: str | None) -> UUID | None:
         ) from error
 
 
+def text_of(request: Request, name: str) -> str | None:
+    """A text of this address, without the character that cannot be stored."""
+    return request.query_params.get(name, "").replace("\x00", "")[:100] or None
+
+
 def timesheet_filter(request: Request, week: date) -> lists.TimesheetFilter:
     """The filter that this address stands for."""
     q = request.query_params
-    values = {name: (q.get(name) or "").replace("\x00", "")[:100] or None for name in _PLAIN}
+    values = {name: text_of(request, name) for name in _PLAIN}
     return lists.TimesheetFilter(
         week_ending=week,
         held=bool(q.get("held")),

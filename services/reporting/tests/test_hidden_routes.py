@@ -1,12 +1,16 @@
-"""An agency's records are its own on every page, export, command and file, too: of these OpenAPI knows nothing."""
+"""Pages, exports, commands and files, of which OpenAPI knows nothing: an agency's records are its own there, too, and no odd value
+breaks one."""
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import cycle
 from typing import Any
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 import httpx
@@ -20,6 +24,7 @@ from world import Feed, World, rows
 
 from paybill_common.service import Runtime
 from paybill_contracts.events import DirectoryEntry
+from reporting.api.web.what_if import FIELDS
 from reporting.store import imports, views
 from reporting.store.tables import TENANT_TABLES
 from reporting.usecases.worker_links import WorkerLink
@@ -61,6 +66,8 @@ FORMS = {
     "keep_headers": ("header.date",),
     "send_file": ("kind", "encoding"),
     "send_link": (),
+    "sign_in": ("code", "next"),
+    "sign_out": (),
     "stop_import": (),
     "system_command": ("service", "dead_letter_id", "reason"),
 }
@@ -68,6 +75,57 @@ FORMS = {
 MARK = "Foreign"
 """In every name of the agency whose records are looked for."""
 VIEW = views.View("Held ones", "status=held")
+READ_TOGETHER = (
+    *(
+        "status",
+        "pay_state",
+        "bill_state",
+        "held",
+        "not_approved",
+        "branch",
+        "pay_basis",
+        "q",
+        "state",
+        "kind",
+        "unpaid",
+    ),
+    "format",
+)
+READ_ALONE = ("agency", "worker_id", "client_id", "consultant_id", "pay_run_id")
+"""What routes read of an address without declaring it; a wrong id is refused before the next one is read."""
+HERE = "{odd}"
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+ODD = (
+    *(
+        "%FF%FE",
+        "%ED%A0%80",
+        "%00",
+        "A" * 5_000,
+        "-1",
+        "9" * 20,
+        "0001-01-01",
+        "9999-12-31",
+        "2100-12-26",
+        "2026-04-06",
+    ),
+    *(
+        "unknown",
+        "-unknown",
+        "NaN",
+        "1e999",
+        "%D9%A3",
+        "%27%3B--",
+        "%E2%80%AE",
+        "%F0%9D%95%AB" * 100,
+        "..%2F..%2F",
+        "%25s",
+    ),
+)
+"""Values as an address or a form has them: no UTF-8, half a character, NUL, endless, below nothing, beyond the calendar."""
+WORST = "%00%FF"
+"""Tried at every place; of the others a few each, in turn."""
+OTHERS_EACH = int(os.environ.get("FUZZ_EXAMPLES", "1"))
+"""Set FUZZ_EXAMPLES to dig deeper than every run of the suite does."""
 ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -78,6 +136,10 @@ class Target:
     world: World
     values: Mapping[str, object]
     marks: frozenset[str]
+
+    def but(self, **values: object) -> Target:
+        """With some of its values changed."""
+        return replace(self, values={**self.values, **values})
 
     def seen(self, response: httpx.Response) -> set[str]:
         """Its names and ids in an answer, besides the ids that were asked for."""
@@ -96,7 +158,7 @@ class Target:
         return [{name: named[name] for name, must in one.query.items() if must}, named | {"tax_code": "BR"}]
 
     def form(self, one: Hidden) -> dict[str, str]:
-        return {name: str(self.values[name]) for name in FORMS[one.name]}
+        return {name: str(self.values[name]) for name in ("csrf", *FORMS[one.name])}
 
 
 @pytest.fixture
@@ -145,6 +207,8 @@ async def target(site: Site, feed: Feed) -> Target:
         "header.date": "Day",
         "service": "pay-calc",
         "dead_letter_id": 7,
+        "code": "wrong",
+        "next": "/",
     }
     ids = {mark for fact in other.facts for mark in ID.findall(fact.data.model_dump_json())}
     return Target(other, values, frozenset(ids | {str(told), str(values["import_id"])}))
@@ -169,14 +233,12 @@ def by_id(one: Hidden) -> bool:
     return one.method == "GET" and not BY_ID.isdisjoint(one.route.param_convertors) and one.name not in OF_OWNER
 
 
-async def ask(
-    browser: httpx.AsyncClient, one: Hidden, target: Target, csrf: str, **values: object
-) -> list[tuple[str, httpx.Response]]:
-    """Each address of a route, with these values instead of the target's."""
+async def ask(browser: httpx.AsyncClient, one: Hidden, target: Target) -> list[tuple[str, httpx.Response]]:
+    """Each address of a route."""
     found = []
-    for url in one.urls({**target.values, **values}):
+    for url in one.urls(target.values):
         for params in target.query(one) if one.method == "GET" else [{}]:
-            form = target.form(one) | {"csrf": csrf} if one.method == "POST" else None
+            form = target.form(one) if one.method == "POST" else None
             files = {"file": ("hours.csv", hours(2), "text/csv")} if one.name == "send_file" else None
             response = await browser.request(one.method, url, params=params, data=form, files=files)
             found.append((f"{one.method} {url} {params}", response))
@@ -206,14 +268,14 @@ async def test_no_route_shows_or_changes_what_is_another_agencys(site: Site, run
     before = await stored(runtime, target.world.agency)
     wrong = []
     async with site.sign_in() as pat:
-        csrf = csrf_of((await pat.get(site.week)).text)
+        theirs = target.but(csrf=csrf_of((await pat.get(site.week)).text))
+        ours = theirs.but(agency_id=own, token=token(site, site.world))
         for one in walked(site):
             if one.of_an_agency:
-                for where, response in await ask(pat, one, target, csrf):
+                for where, response in await ask(pat, one, theirs):
                     if response.status_code != 403 or target.seen(response):
                         wrong.append(f"{where}: {response.status_code}")
-            own_values = {"agency_id": own, "token": token(site, site.world)}
-            for where, response in await ask(pat, one, target, csrf, **own_values):
+            for where, response in await ask(pat, one, ours):
                 if response.status_code >= 500 or target.seen(response):
                     wrong.append(f"{where}: {response.status_code} {target.seen(response)}")
     assert wrong == []
@@ -226,12 +288,51 @@ async def test_each_route_answers_the_agencys_own_people(site: Site, target: Tar
     """So that what a stranger is refused is there, and would be known by its marks."""
     wrong, marked = [], set()
     async with site.sign_in("bea") as bea:
-        csrf = csrf_of((await bea.get(site.week)).text)
+        mine = target.but(csrf=csrf_of((await bea.get(site.week)).text))
         for one in walked(site):
-            for where, response in await ask(bea, one, target, csrf):
+            for where, response in await ask(bea, one, mine):
                 if response.status_code >= 400:
                     wrong.append(f"{where}: {response.status_code} {response.text[-300:]}")
                 if target.seen(response):
                     marked.add(one.name)
     assert wrong == []
     assert {one.name for one in walked(site) if one.of_an_agency and one.method == "GET"} - marked == set(UNMARKED)
+
+
+def places(one: Hidden, target: Target) -> Iterator[tuple[str, str]]:
+    """Addresses and bodies of a route with HERE in one place each, the others as they should be."""
+    good = {name: texts[0] for name, texts in one.choices(target.values).items()}
+    url = one.route.path_format.format_map(good)
+    if one.method == "POST":
+        form = {name: quote(value) for name, value in target.form(one).items()}
+        for name in good:
+            yield one.route.path_format.format_map(good | {name: HERE}), urlencode(form)
+        for name in form:
+            yield url, "&".join(f"{n}={HERE if n == name else value}" for n, value in form.items())
+        return
+    must = "".join(f"&{name}={target.values[name]}" for name, needed in one.query.items() if needed)
+    for name in good:
+        yield f"{one.route.path_format.format_map(good | {name: HERE})}?{must}", ""
+    for name in {*one.query, *READ_ALONE, *(FIELDS if "what-if" in url else ())}:
+        yield f"{url}?{name}={HERE}{must.replace(f'&{name}=', '&x=')}", ""
+    yield f"{url}?{'&'.join(f'{name}={HERE}' for name in READ_TOGETHER)}{must}", ""
+
+
+async def test_no_odd_value_breaks_a_route(site: Site, target: Target) -> None:
+    """Nor breaks an export off once it has begun."""
+    others, broken = cycle(ODD), []
+    async with site.sign_in("bea") as bea, httpx.AsyncClient(transport=httpx.ASGITransport(site.app)) as strict:
+        strict.base_url, strict.cookies = bea.base_url, bea.cookies
+        mine = target.but(csrf=csrf_of((await bea.get(site.week)).text))
+        for one in hidden(site.app):
+            for url, body in places(one, mine):
+                for odd in (WORST, *(next(others) for _ in range(OTHERS_EACH))):
+                    sent = url.replace(HERE, odd), body.replace(HERE, odd)
+                    try:
+                        response = await strict.request(one.method, sent[0], content=sent[1] or None, headers=FORM)
+                        outcome = str(response.status_code)
+                    except RuntimeError as error:
+                        outcome = f"500 {error}"
+                    if outcome.startswith("5"):
+                        broken.append(f"{one.method} {url} {body} {odd[:30]}: {outcome}")
+    assert broken == []
