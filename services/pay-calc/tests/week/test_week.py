@@ -301,6 +301,44 @@ async def test_a_correction_that_exceeds_the_pay_waits_and_the_week_is_paid(worl
     assert [held["reasons"] for held in draft["held"]] == [[{"code": "negative_pay"}]]
 
 
+async def test_the_preview_names_who_gets_nothing_and_whose_correction_waits(world: Any) -> None:
+    """Corrections of last week take back as much as the new week pays, or more, or all of it, and of one worker with no new week; of
+    another the pay goes to an advance."""
+    even, more, whole, alone, owes, usual = workers = [new_id() for _ in range(6)]
+    sheets = {worker: world.sheet(worker, ("basic", 2400, "15.00")) for worker in workers}
+    await world.send("PUT", "pay-calendar", {"payday_days_after": 5, "late_pay": "with_current_pay"})
+    for worker, sheet in sheets.items():
+        await world.profile(worker, tax_code="NT")  # no tax to give back
+        await world.tell(world.worker(worker), sheet.approved(), sheet.cleared())
+    await world.tell(world.cut_off(*sheets.values()))
+    await world.close()
+    for worker, minutes in ((even, 1800), (more, 1740), (whole, 0), (alone, 0)):
+        lines = [("basic", minutes, "15.00")] if minutes else []
+        await world.tell(sheets[worker].amended(lines), sheets[worker].cleared())
+    advance = {"kind": "advance", "reference": "ADV-1", "arose_on": "2026-04-07", "starts_on": "2026-04-07"}
+    advance |= {"worker_id": str(owes), "instalment_gbp": "500.00", "total_gbp": "500.00"}
+    await world.send("PUT", f"net-deductions/{new_id()}", advance)
+    for worker in (even, more, whole, owes, usual):
+        following = world.sheet(worker, ("basic", 600, "15.00"), week_ending=NEXT)
+        await world.tell(following.approved(), following.cleared())
+    preview = await world.get("pay-runs/preview", params={"week_ending": "2026-04-12"})
+    found = preview["findings"]["nil_or_negative_pay"]
+    waits = ("negative_pay", "corrections exceed the pay of the period")
+    assert found["count"] == 5
+    assert {
+        item["worker_id"]: (item["code"], item["detail"], item["timesheet_id"], item["minutes"], item["pay_gbp"])
+        for item in found["items"]
+    } == {
+        str(even): ("nil_pay", "net pay is 0.00", None, 0, "0.00"),
+        str(more): (*waits, str(sheets[more].timesheet_id), 1740, "435.00"),
+        str(whole): (*waits, str(sheets[whole].timesheet_id), 0, "0.00"),
+        str(alone): (*waits, str(sheets[alone].timesheet_id), 0, "0.00"),
+        str(owes): ("nil_pay", "net pay is 0.00", None, 600, "168.11"),
+    }
+    late = preview["findings"]["late_or_corrected"]["items"]
+    assert [(item["worker_id"], item["pay_gbp"]) for item in late] == [(str(even), "0.00")]
+
+
 async def test_an_umbrella_worker_gets_an_amount_and_its_self_bill_is_paid_at_gross(world: Any) -> None:
     payee = new_id()
     sheet = world.sheet(

@@ -194,13 +194,13 @@ async def _look(tx: Tx, agency_id: UUID, found: Preview) -> None:
         told = row.action in ("may_opt_in", "may_join", "postponed")
         code = "pension_to_write_to" if told else "pension_to_enrol"
         detail = f"{row.words}; the pay profile has no terms" if row.action == "keep" else row.words
-        found.findings[code].add(_item(row, row.action, detail, 0, 0, None))
+        found.findings[code].add(_item(row, row.action, detail, 0))
     for worker_id, pay, codes in await leave.held_of_period(tx, agency_id=agency_id, period_to=found.period_to):
         detail = f"leave of the week ending {pay.week_ending}: {', '.join(_words(code) for code in codes)}"
         found.findings["holiday_pay_held"].add(Item(worker_id, None, None, None, codes[0], detail, 0, Decimal(0)))
     for row in await review.leave_given_twice(tx, agency_id=agency_id, period_to=found.period_to):
         detail = "the placement gives holiday by the hour, the contract 5.6 weeks a year: set the placement's to none unless both are meant"
-        found.findings["leave_given_twice"].add(_item(row, "leave_given_twice", detail, row.minutes, 0, None))
+        found.findings["leave_given_twice"].add(_item(row, "leave_given_twice", detail, row.minutes))
     workers = await review.workers(tx, agency_id=agency_id, period_to=found.period_to)
     parked = await facts.parked_keys(tx, consumer=CONSUMER, keys=[str(worker) for worker in workers])
     for key in sorted(parked):
@@ -211,17 +211,15 @@ async def _look(tx: Tx, agency_id: UUID, found: Preview) -> None:
 
 def _judge(found: Preview, row: Any) -> None:
     if row.net_gbp <= 0:
-        found.findings["nil_or_negative_pay"].add(
-            _item(row, "nil_pay", f"net pay is {row.net_gbp}", row.minutes, 0, None)
-        )
+        found.findings["nil_or_negative_pay"].add(_item(row, "nil_pay", f"net pay is {row.net_gbp}", row.minutes))
     if row.worked_minutes > OVER_HOURS_MINUTES:
         hours, minutes = divmod(row.worked_minutes, 60)
         found.findings["over_60_hours"].add(
-            _item(row, "over_60_hours", f"{hours}:{minutes:02d} hours worked", row.worked_minutes, 0, None)
+            _item(row, "over_60_hours", f"{hours}:{minutes:02d} hours worked", row.worked_minutes)
         )
     if row.late:
         found.findings["late_or_corrected"].add(
-            _item(row, "late_or_corrected", "pays or corrects an earlier week", row.minutes, 0, None)
+            _item(row, "late_or_corrected", "pays or corrects an earlier week", row.minutes)
         )
 
 
@@ -253,7 +251,10 @@ def _words(code: str) -> str:
     }.get(code, code.replace("_", " "))
 
 
-def _item(row: Any, code: str, detail: str, minutes: int, pay_pence: int, timesheet_id: str | None) -> Item:
+def _item(
+    row: Any, code: str, detail: str, minutes: int, pay_pence: int | None = None, timesheet_id: str | None = None
+) -> Item:
+    """Of one held timesheet and its pay, or of the whole slip."""
     return Item(
         worker_id=row.worker_id,
         worker=row.display_name,
@@ -262,5 +263,5 @@ def _item(row: Any, code: str, detail: str, minutes: int, pay_pence: int, timesh
         code=code,
         detail=detail,
         minutes=minutes,
-        pay_gbp=Decimal(pay_pence).scaleb(-2) if pay_pence else row.gross_gbp,
+        pay_gbp=row.gross_gbp if pay_pence is None else Decimal(pay_pence).scaleb(-2),
     )
