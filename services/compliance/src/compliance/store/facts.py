@@ -125,24 +125,24 @@ async def decisions(
     *,
     timesheet_ids: Sequence[UUID] | None = None,
     worker_ids: Sequence[UUID] | None = None,
-    payee_id: UUID | None = None,
+    payee_ids: Sequence[UUID] | None = None,
     client_id: UUID | None = None,
     agency_id: UUID | None = None,
 ) -> list[DecisionRow]:
-    """Approved versions by timesheet, by worker, by umbrella or of a whole agency."""
+    """Approved versions by timesheet, by worker, by umbrellas or of a whole agency."""
     result = await tx.execute(
         """
         SELECT * FROM decision
         WHERE (CAST(:timesheets AS uuid[]) IS NULL OR timesheet_id = ANY(CAST(:timesheets AS uuid[])))
           AND (CAST(:workers AS uuid[]) IS NULL OR worker_id = ANY(CAST(:workers AS uuid[])))
-          AND (CAST(:payee AS uuid) IS NULL OR payee_id = CAST(:payee AS uuid))
+          AND (CAST(:payees AS uuid[]) IS NULL OR payee_id = ANY(CAST(:payees AS uuid[])))
           AND (CAST(:client AS uuid) IS NULL OR client_id = CAST(:client AS uuid))
           AND (CAST(:agency AS uuid) IS NULL OR agency_id = CAST(:agency AS uuid))
         ORDER BY agency_id, worker_id, timesheet_id
         """,
         timesheets=None if timesheet_ids is None else list(timesheet_ids),
         workers=None if worker_ids is None else list(worker_ids),
-        payee=payee_id,
+        payees=None if payee_ids is None else list(payee_ids),
         client=client_id,
         agency=agency_id,
     )

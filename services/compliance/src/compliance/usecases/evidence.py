@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -129,17 +130,8 @@ async def set_umbrellas(tx: Tx, *, agency_id: UUID, umbrellas: Sequence[tuple[UU
         statuses=[s for _, s, _ in umbrellas],
         externals=[x for _, _, x in umbrellas],
     )
-    await audit.append(
-        tx, [audit.Unsealed(agency_id, by, f"umbrella_{status}", payee, {}) for payee, status, _ in umbrellas]
-    )
-    changed = 0
-    for payee, _, _ in umbrellas:
-        weeks = await facts.decisions(tx, payee_id=payee, agency_id=agency_id)
-        await facts.lock_workers(tx, [(row.agency_id, row.week.worker_id) for row in weeks])
-        changed += await decide_weeks(
-            tx, weeks=await facts.decisions(tx, payee_id=payee, agency_id=agency_id), actor=by
-        )
-    return changed
+    told = [audit.Unsealed(agency_id, by, f"umbrella_{status}", payee, {}) for payee, status, _ in umbrellas]
+    return await _decide_again(tx, agency_id=agency_id, payee_ids=[p for p, _, _ in umbrellas], because=told, by=by)
 
 
 async def set_requirement(
@@ -159,10 +151,8 @@ async def set_requirement(
         blocks=list(blocks),
         external=external_id,
     )
-    await audit.append(
-        tx, [audit.Unsealed(agency_id, by, "requirement_set", agency_id, {"code": code, "blocks": list(blocks)})]
-    )
-    return await _decide_agency(tx, agency_id=agency_id, client_id=None, by=by)
+    told = audit.Unsealed(agency_id, by, "requirement_set", agency_id, {"code": code, "blocks": list(blocks)})
+    return await _decide_again(tx, agency_id=agency_id, because=[told], by=by)
 
 
 async def set_client_requirement(
@@ -184,8 +174,8 @@ async def set_client_requirement(
         blocks=list(blocks),
     )
     detail: dict[str, Any] = {"code": code, "required": required, "blocks": list(blocks)}
-    await audit.append(tx, [audit.Unsealed(agency_id, by, "client_requirement_set", client_id, detail)])
-    return await _decide_agency(tx, agency_id=agency_id, client_id=client_id, by=by)
+    told = audit.Unsealed(agency_id, by, "client_requirement_set", client_id, detail)
+    return await _decide_again(tx, agency_id=agency_id, client_id=client_id, because=[told], by=by)
 
 
 async def remove_client_requirement(tx: Tx, *, agency_id: UUID, client_id: UUID, code: str, by: str) -> int:
@@ -198,8 +188,8 @@ async def remove_client_requirement(tx: Tx, *, agency_id: UUID, client_id: UUID,
     )
     if removed.first() is None:
         raise not_found("client_requirement", code)
-    await audit.append(tx, [audit.Unsealed(agency_id, by, "client_requirement_removed", client_id, {"code": code})])
-    return await _decide_agency(tx, agency_id=agency_id, client_id=client_id, by=by)
+    told = audit.Unsealed(agency_id, by, "client_requirement_removed", client_id, {"code": code})
+    return await _decide_again(tx, agency_id=agency_id, client_id=client_id, because=[told], by=by)
 
 
 async def release(tx: Tx, *, agency_id: UUID, timesheet_id: UUID, by: str, reason: str) -> int:
@@ -222,7 +212,17 @@ async def release(tx: Tx, *, agency_id: UUID, timesheet_id: UUID, by: str, reaso
     return entry.number
 
 
-async def _decide_agency(tx: Tx, *, agency_id: UUID, client_id: UUID | None, by: str) -> int:
-    weeks = await facts.decisions(tx, agency_id=agency_id, client_id=client_id)
-    await facts.lock_workers(tx, [(row.agency_id, row.week.worker_id) for row in weeks])
-    return await decide_weeks(tx, weeks=await facts.decisions(tx, agency_id=agency_id, client_id=client_id), actor=by)
+async def _decide_again(
+    tx: Tx,
+    *,
+    agency_id: UUID,
+    because: Sequence[audit.Unsealed],
+    by: str,
+    client_id: UUID | None = None,
+    payee_ids: Sequence[UUID] | None = None,
+) -> int:
+    """Tell the audit trail what changed and decide the weeks it touches: all their workers are locked before the trail is."""
+    touched = partial(facts.decisions, tx, agency_id=agency_id, client_id=client_id, payee_ids=payee_ids)
+    await facts.lock_workers(tx, [(row.agency_id, row.week.worker_id) for row in await touched()])
+    await audit.append(tx, because)
+    return await decide_weeks(tx, weeks=await touched(), actor=by)
