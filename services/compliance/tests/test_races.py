@@ -138,6 +138,38 @@ async def agency(runtime_of: Callable[..., Runtime]) -> Agency:
     return agency
 
 
+class TestAWeekThatArrives:
+    """It may not be decided by rules that somebody changes meanwhile: nobody would look at it again."""
+
+    @pytest.mark.parametrize("change", CHANGES)
+    async def test_while_the_rules_change_waits_for_them(self, agency: Agency, change: Any) -> None:
+        async with agency.transaction() as tx:
+            await change(tx, agency)
+            arriving = asyncio.create_task(agency.does(arrive))
+            assert await agency.waits_for_a_lock(arriving)
+        await arriving
+        assert await agency.stale() == 0
+
+    @pytest.mark.parametrize("change", CHANGES)
+    async def test_just_before_the_rules_change_is_decided_again(
+        self, agency: Agency, change: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The change begins when the consumer has read the rules and stored no decision yet."""
+        save, changing = facts.save_decisions, list[asyncio.Task[None]]()
+
+        async def save_later(tx: Tx, made: Any, *, now: datetime) -> None:
+            if not changing:
+                changing.append(asyncio.create_task(agency.does(change)))
+                await agency.waits_for_a_lock(changing[0])
+            await save(tx, made, now=now)
+
+        monkeypatch.setattr(facts, "save_decisions", save_later)
+        await agency.does(arrive)
+        await changing[0]
+        monkeypatch.undo()
+        assert await agency.stale() == 0
+
+
 @pytest.mark.parametrize("change", CHANGES)
 async def test_a_change_waits_for_workers_with_nothing_in_hand_that_a_document_needs(
     agency: Agency, change: Any

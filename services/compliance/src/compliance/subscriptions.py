@@ -33,9 +33,9 @@ async def handle(tx: Tx, batch: Batch) -> None:
     approved: list[AnyEvent] = [*batch.latest(TimesheetApproved, TimesheetAmended)]
     workers = batch.latest(WorkerChanged)
     finalised = batch.of(PayFinalised)
-    await facts.lock_workers(
-        tx, [(event.agency_id, event.data.worker_id) for event in (*approved, *workers, *finalised)]
-    )
+    touched = [(event.agency_id, event.data.worker_id) for event in (*approved, *workers, *finalised)]
+    await facts.share_agencies(tx, {agency for agency, _ in touched})
+    await facts.lock_workers(tx, touched)
     await facts.save_workers(tx, workers)
     changed = await facts.save_approved(tx, approved)
     for event in finalised:

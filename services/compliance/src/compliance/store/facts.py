@@ -39,6 +39,26 @@ class DecisionRow:
     finalised: bool
 
 
+async def share_agencies(tx: Tx, agencies: Iterable[UUID]) -> None:
+    """Hold the agencies' rules still: none changes while weeks are decided by them. Taken before worker locks."""
+    await _lock_rules(tx, "pg_advisory_xact_lock_shared", agencies)
+
+
+async def lock_agency_rules(tx: Tx, agency_id: UUID) -> None:
+    """Wait for the weeks that are being decided now, and make new ones wait: taken before requirements or umbrellas change."""
+    await _lock_rules(tx, "pg_advisory_xact_lock", [agency_id])
+
+
+async def _lock_rules(tx: Tx, function: str, agencies: Iterable[UUID]) -> None:
+    keys = sorted({str(agency) for agency in agencies})
+    if keys:
+        await tx.execute(
+            f"SELECT {function}(hashtextextended('compliance.rules' || key, 0)) "  # noqa: S608  fixed words
+            "FROM unnest(CAST(:keys AS text[])) AS key ORDER BY key",
+            keys=keys,
+        )
+
+
 async def lock_workers(tx: Tx, pairs: Iterable[Pair]) -> None:
     """Lock these workers' rows in sorted order, making the missing ones first: decisions about a worker queue here."""
     ordered = sorted(set(pairs), key=pair_in_order)

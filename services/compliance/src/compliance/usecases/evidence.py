@@ -114,6 +114,7 @@ async def set_umbrellas(tx: Tx, *, agency_id: UUID, umbrellas: Sequence[tuple[UU
 
     One that comes without an external id keeps the one it has.
     """
+    await facts.lock_agency_rules(tx, agency_id)
     await tx.execute(
         """
         INSERT INTO umbrella (agency_id, payee_id, status, external_id, changed_at, changed_by)
@@ -138,6 +139,7 @@ async def set_requirement(
     tx: Tx, *, agency_id: UUID, code: str, title: str, blocks: Sequence[str], external_id: str | None, by: str
 ) -> int:
     """Create or change a requirement of the agency and decide its weeks again."""
+    await facts.lock_agency_rules(tx, agency_id)
     await tx.execute(
         """
         INSERT INTO requirement (agency_id, code, title, blocks, external_id)
@@ -159,6 +161,7 @@ async def set_client_requirement(
     tx: Tx, *, agency_id: UUID, client_id: UUID, code: str, required: bool, blocks: Sequence[str], by: str
 ) -> int:
     """Ask for a document at one client with other consequences, at this client alone, or not at all."""
+    await facts.lock_agency_rules(tx, agency_id)
     if not required and code not in await facts.agency_codes(tx, agency_id=agency_id):
         raise not_found("requirement", code)
     await tx.execute(
@@ -180,6 +183,7 @@ async def set_client_requirement(
 
 async def remove_client_requirement(tx: Tx, *, agency_id: UUID, client_id: UUID, code: str, by: str) -> int:
     """Take one client's rule away: what the agency asks for, if it does, holds again. Decides the client's weeks again."""
+    await facts.lock_agency_rules(tx, agency_id)
     removed = await tx.execute(
         "DELETE FROM client_requirement WHERE agency_id = :a AND client_id = :c AND code = :code RETURNING code",
         a=agency_id,
