@@ -126,6 +126,19 @@ async def test_an_approved_week_without_evidence_is_held_and_lifts_when_the_docu
     assert (await service.call("GET", "/holds"))["items"] == []
 
 
+async def test_a_document_that_turns_out_to_be_somebody_elses_clears_the_former_worker_no_more(
+    service: Service,
+) -> None:
+    wrong, right = (approved(service.agency, new_id()) for _ in range(2))
+    seen = document(wrong.worker_id)
+    await service.feed(wrong, right)
+    await service.call("POST", "/documents", seen, status=201)
+    receipt = await service.call("POST", "/documents", seen | {"worker_id": str(right.worker_id)}, status=201)
+    assert receipt["decisions_changed"] == 2
+    (held,) = (await service.call("GET", "/holds"))["items"]
+    assert held["timesheet_id"] == str(wrong.timesheet_id)
+
+
 async def test_a_decision_is_made_once_however_often_the_event_comes(service: Service) -> None:
     week = approved(service.agency, new_id())
     await service.feed(week, week)

@@ -59,6 +59,16 @@ async def _lock_rules(tx: Tx, function: str, agencies: Iterable[UUID]) -> None:
         )
 
 
+async def workers_of_documents(tx: Tx, *, agency_id: UUID, document_ids: Sequence[UUID]) -> set[UUID]:
+    """Whose these documents are now; those that are not on file are passed over."""
+    found = await tx.execute(
+        "SELECT DISTINCT worker_id FROM document WHERE agency_id = :agency AND document_id = ANY(CAST(:ids AS uuid[]))",
+        agency=agency_id,
+        ids=list(document_ids),
+    )
+    return {row.worker_id for row in found}
+
+
 async def lock_workers(tx: Tx, pairs: Iterable[Pair]) -> None:
     """Lock these workers' rows in sorted order, making the missing ones first: decisions about a worker queue here."""
     ordered = sorted(set(pairs), key=pair_in_order)

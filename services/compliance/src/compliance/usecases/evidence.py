@@ -29,8 +29,11 @@ class NewDocument:
 
 
 async def record_documents(tx: Tx, *, agency_id: UUID, documents: Sequence[NewDocument], by: str) -> int:
-    """Store documents and lift the holds that waited for them. Recording one again replaces it. Returns changed decisions."""
-    await facts.lock_workers(tx, [(agency_id, d.worker_id) for d in documents])
+    """Store documents and lift the holds that waited for them. Recording one again replaces it, and whom it was of before is decided
+    again, too. Returns changed decisions."""
+    before = await facts.workers_of_documents(tx, agency_id=agency_id, document_ids=[d.document_id for d in documents])
+    workers = sorted(before | {d.worker_id for d in documents})
+    await facts.lock_workers(tx, [(agency_id, worker_id) for worker_id in workers])
     await tx.execute(
         """
         INSERT INTO document (agency_id, document_id, worker_id, requirement, valid_from, expires_on, external_id,
@@ -72,7 +75,7 @@ async def record_documents(tx: Tx, *, agency_id: UUID, documents: Sequence[NewDo
             for d in documents
         ],
     )
-    weeks = await facts.decisions(tx, worker_ids=sorted({d.worker_id for d in documents}), agency_id=agency_id)
+    weeks = await facts.decisions(tx, worker_ids=workers, agency_id=agency_id)
     return await decide_weeks(tx, weeks=weeks, actor=by)
 
 
