@@ -577,6 +577,22 @@ async def test_live_numbers_come_when_facts_do(site: Site, runtime: Runtime, fee
     assert live.watchers == 0
 
 
+async def test_a_new_page_is_not_set_back_to_numbers_read_before_it(
+    site: Site, runtime: Runtime, feed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reporting.api.web.live.POLL_S", 3_600.0)
+    live, told = Live(runtime.api_database, runtime.clock), []
+    for _ in range(2):
+        events = stream(live, site.world.agency, site.world.week)
+        await anext(events)
+        told.append(json.loads((await anext(events)).split("data: ", 1)[1])["values"]["unapproved"])
+        await events.aclose()
+        site.world.facts.clear()
+        site.world.approve(3)
+        await feed(site.world.facts)
+    assert told == ["4", "3"]
+
+
 async def test_static_files_are_kept_and_small(site: Site) -> None:
     async with site.sign_in() as browser:
         html = (await browser.get(site.week)).text

@@ -44,13 +44,14 @@ class Live:
         self.watchers = 0
         self.stopping = asyncio.Event()
 
-    async def numbers(self, agency_id: UUID, week_ending: date | None) -> dict[str, Any]:
-        """The week's numbers as they are shown, at most one reading a second."""
+    async def numbers(self, agency_id: UUID, week_ending: date | None, *, anew: bool = False) -> dict[str, Any]:
+        """The week's numbers as they are shown, at most one reading a second. `anew`: no older than this call, for a page that was just
+        made and must not be set back to what was read before it."""
         key = (agency_id, week_ending)
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
             kept = self._cache.get(key)
-            if kept is not None and time.monotonic() - kept[0] < POLL_S:
+            if kept is not None and not anew and time.monotonic() - kept[0] < POLL_S:
                 return kept[1]
             facts = kept[1]["facts"] if kept else -1
             async with self._database.transaction(now=self._clock.now(), agencies=[agency_id], read_only=True) as tx:
@@ -116,7 +117,7 @@ async def stream(live: Live, agency: UUID, week: date | None) -> AsyncIterator[s
         yield "retry: 2000\n\n"
         while time.monotonic() - started < LIFE_S and not live.stopping.is_set():
             try:
-                news = await live.numbers(agency, week)
+                news = await live.numbers(agency, week, anew=sent == -1)
             except (DBAPIError, OSError, TimeoutError):
                 await asyncio.sleep(POLL_S)
                 continue
