@@ -1,4 +1,4 @@
-"""A client of aiokafka that lost one of its own tasks: it is replaced, and what came meanwhile is read."""
+"""A client of aiokafka that lost one of its own tasks, or whose commits hang: it is replaced, and what came meanwhile is read."""
 
 from __future__ import annotations
 
@@ -62,6 +62,29 @@ async def test_a_client_that_lost_a_task_is_replaced_and_reads_on(
         assert len(refused) == 1, "the loss is told once, as a bus that is away for a moment"
         assert consumer._consumer is not client
         assert not [task for task in asyncio.all_tasks() if "_heartbeat_routine" in repr(task)][1:]
+    finally:
+        await consumer.stop()
+        await producer.stop()
+
+
+async def test_a_client_whose_commits_hang_is_replaced_and_commits(stack: Stack, topic: str) -> None:
+    """As after a broker's restart: its polls go on, and it waits for a coordinator that nobody looks up any more."""
+    bus = KafkaBus(stack.kafka_bootstrap, session_timeout_ms=6_000, request_timeout_ms=4_000)
+    consumer, producer = bus.consumer(group=f"readers-{topic}", topics=[topic]), bus.producer()
+    await consumer.start()
+    try:
+        await producer.send([Outgoing(topic, "k", "once")])
+        read = await _next(consumer, [])
+        client = consumer._consumer
+        await client._coordinator._coordinator_lookup_lock.acquire()
+        client._coordinator.coordinator_dead()
+        with pytest.raises(BusUnavailable, match="commit"):
+            await consumer.commit({read.tp: read.offset + 1})
+        again = await _next(consumer, [])
+        assert (again.offset, again.value) == (read.offset, b"once")
+        await consumer.commit({again.tp: again.offset + 1})
+        assert consumer._consumer is not client
+        assert await consumer.lag() == {again.tp: 0}
     finally:
         await consumer.stop()
         await producer.stop()

@@ -176,12 +176,16 @@ class KafkaConsumer(BusConsumer):
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
         if not offsets:
             return
+        if self._consumer is None:
+            raise NotAssigned("this member has left its group")
         native = {aiokafka.TopicPartition(tp.topic, tp.partition): offset for tp, offset in offsets.items()}
         try:
             await asyncio.wait_for(self._consumer.commit(native), timeout=self._timeout_s)
         except _LOST as error:
             raise NotAssigned(str(error)) from error
         except (TimeoutError, *_FAILED) as error:
+            # Polls of such a client may go well, and its commits be refused for ever: the next poll is a new client's.
+            await self.stop()
             raise BusUnavailable(f"Kafka did not take a commit: {error!r}") from error
 
     async def seek(self, offsets: Mapping[TopicPartition, int]) -> None:
