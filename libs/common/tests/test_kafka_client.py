@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from paybill_common.bus import BusUnavailable, Outgoing, Record
-from paybill_common.bus.kafka import KafkaBus, KafkaConsumer
+from paybill_common.bus.kafka import HUNG_MAX, KafkaBus, KafkaConsumer
 from paybill_common.ids import new_id
 from paybill_contracts.topics import Topic
 from paybill_stack.stack import Stack
@@ -85,6 +85,29 @@ async def test_a_client_whose_commits_hang_is_replaced_and_commits(stack: Stack,
         await consumer.commit({again.tp: again.offset + 1})
         assert consumer._consumer is not client
         assert await consumer.lag() == {again.tp: 0}
+    finally:
+        await consumer.stop()
+        await producer.stop()
+
+
+async def test_a_client_whose_polls_hang_is_replaced_and_reads_on(stack: Stack, topic: str) -> None:
+    """It is told to join its group again, and waits for ever for whom to ask."""
+    bus = KafkaBus(stack.kafka_bootstrap, session_timeout_ms=6_000, request_timeout_ms=3_000)
+    consumer, producer = bus.consumer(group=f"readers-{topic}", topics=[topic]), bus.producer()
+    await consumer.start()
+    try:
+        await producer.send([Outgoing(topic, "k", "before")])
+        before = await _next(consumer, [])
+        await consumer.commit({before.tp: before.offset + 1})
+        client = consumer._consumer
+        await client._coordinator._coordinator_lookup_lock.acquire()
+        client._coordinator.coordinator_dead()
+        client._subscription._subscription._reassignment_in_progress = True
+        await producer.send([Outgoing(topic, "k", "after")])
+        refused: list[BusUnavailable] = []
+        after = await _next(consumer, refused)
+        assert (after.value, len(refused)) == (b"after", HUNG_MAX)
+        assert consumer._consumer is not client
     finally:
         await consumer.stop()
         await producer.stop()

@@ -38,6 +38,8 @@ log = structlog.get_logger()
 _FAILED = (KafkaError, OSError, RuntimeError)
 """What a call of the client raises when it fails. A RuntimeError is uvloop's for a connection that closed while it was written to; aiokafka
 does not expect it, so it ends whichever of its tasks met it, for good."""
+HUNG_MAX = 3
+"""Unanswered polls after which a client is replaced; each waits for the request timeout, so together longer than a rebalance may take."""
 _LOST = (CommitFailedError, IllegalStateError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
 
 
@@ -110,6 +112,8 @@ class KafkaConsumer(BusConsumer):
         }
         self._access = access
         self._consumer: Any = None
+        self._hung = 0
+        """Polls in a row that were not answered: a rebalance makes them wait, but not for so many."""
 
     async def start(self) -> None:
         consumer = aiokafka.AIOKafkaConsumer(
@@ -132,7 +136,7 @@ class KafkaConsumer(BusConsumer):
         except (TimeoutError, *_FAILED) as error:
             await _close(consumer)
             raise BusUnavailable(f"Kafka at {self._bootstrap} did not answer: {error!r}") from error
-        self._consumer = consumer
+        self._consumer, self._hung = consumer, 0
 
     async def stop(self) -> None:
         if self._consumer is not None:
@@ -148,7 +152,11 @@ class KafkaConsumer(BusConsumer):
                 timeout=self._timeout_s + timeout_ms / 1000,
             )
             self._still_fetches()
+            self._hung = 0
         except TimeoutError as error:
+            self._hung += 1
+            if self._hung >= HUNG_MAX:  # it waits for a group that it does not speak to any more
+                await self.stop()
             raise BusUnavailable(f"Kafka did not answer a poll: {error!r}") from error
         except _FAILED as error:
             # One of the client's tasks may have ended for good, while its heartbeats keep the partitions: the next poll is a new client's.
