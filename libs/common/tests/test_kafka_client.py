@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 from paybill_common.bus import BusUnavailable, Outgoing, Record
-from paybill_common.bus.kafka import HUNG_MAX, KafkaBus, KafkaConsumer
+from paybill_common.bus.kafka import HUNG_MAX, KafkaBus, KafkaConsumer, KafkaProducer
 from paybill_common.ids import new_id
 from paybill_contracts.topics import Topic
 from paybill_stack.stack import Stack
@@ -26,6 +27,19 @@ async def topic(stack: Stack) -> AsyncIterator[str]:
     )
     yield name
     await delete_topics(stack.kafka_bootstrap, [name])
+
+
+@asynccontextmanager
+async def _member(stack: Stack, topic: str, **timeouts: int) -> AsyncIterator[tuple[KafkaConsumer, KafkaProducer]]:
+    """A member of a group of its own, and who writes to its topic."""
+    bus = KafkaBus(stack.kafka_bootstrap, session_timeout_ms=6_000, **timeouts)
+    consumer, producer = bus.consumer(group=f"readers-{topic}", topics=[topic]), bus.producer()
+    await consumer.start()
+    try:
+        yield consumer, producer
+    finally:
+        await consumer.stop()
+        await producer.stop()
 
 
 async def _closed(*_: object) -> None:
@@ -46,10 +60,7 @@ def lose_the_fetching(client: Any) -> None:
 async def test_a_client_that_lost_a_task_is_replaced_and_reads_on(
     stack: Stack, topic: str, lose: Callable[[Any], None]
 ) -> None:
-    bus = KafkaBus(stack.kafka_bootstrap, session_timeout_ms=6_000)
-    consumer, producer = bus.consumer(group=f"readers-{topic}", topics=[topic]), bus.producer()
-    await consumer.start()
-    try:
+    async with _member(stack, topic) as (consumer, producer):
         await producer.send([Outgoing(topic, "k", "before")])
         before = await _next(consumer, [])
         await consumer.commit({before.tp: before.offset + 1})
@@ -62,17 +73,11 @@ async def test_a_client_that_lost_a_task_is_replaced_and_reads_on(
         assert len(refused) == 1, "the loss is told once, as a bus that is away for a moment"
         assert consumer._consumer is not client
         assert not [task for task in asyncio.all_tasks() if "_heartbeat_routine" in repr(task)][1:]
-    finally:
-        await consumer.stop()
-        await producer.stop()
 
 
 async def test_a_client_whose_commits_hang_is_replaced_and_commits(stack: Stack, topic: str) -> None:
     """As after a broker's restart: its polls go on, and it waits for a coordinator that nobody looks up any more."""
-    bus = KafkaBus(stack.kafka_bootstrap, session_timeout_ms=6_000, request_timeout_ms=4_000)
-    consumer, producer = bus.consumer(group=f"readers-{topic}", topics=[topic]), bus.producer()
-    await consumer.start()
-    try:
+    async with _member(stack, topic, request_timeout_ms=4_000) as (consumer, producer):
         await producer.send([Outgoing(topic, "k", "once")])
         read = await _next(consumer, [])
         client = consumer._consumer
@@ -85,17 +90,11 @@ async def test_a_client_whose_commits_hang_is_replaced_and_commits(stack: Stack,
         await consumer.commit({again.tp: again.offset + 1})
         assert consumer._consumer is not client
         assert await consumer.lag() == {again.tp: 0}
-    finally:
-        await consumer.stop()
-        await producer.stop()
 
 
 async def test_a_client_whose_polls_hang_is_replaced_and_reads_on(stack: Stack, topic: str) -> None:
     """It is told to join its group again, and waits for ever for whom to ask."""
-    bus = KafkaBus(stack.kafka_bootstrap, session_timeout_ms=6_000, request_timeout_ms=3_000)
-    consumer, producer = bus.consumer(group=f"readers-{topic}", topics=[topic]), bus.producer()
-    await consumer.start()
-    try:
+    async with _member(stack, topic, request_timeout_ms=3_000) as (consumer, producer):
         await producer.send([Outgoing(topic, "k", "before")])
         before = await _next(consumer, [])
         await consumer.commit({before.tp: before.offset + 1})
@@ -108,9 +107,6 @@ async def test_a_client_whose_polls_hang_is_replaced_and_reads_on(stack: Stack, 
         after = await _next(consumer, refused)
         assert (after.value, len(refused)) == (b"after", HUNG_MAX)
         assert consumer._consumer is not client
-    finally:
-        await consumer.stop()
-        await producer.stop()
 
 
 async def _next(consumer: KafkaConsumer, refused: list[BusUnavailable]) -> Record:

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict
 
 from paybill_common.auth import Principal
+from paybill_common.db import Tx
 from paybill_common.http.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
 from paybill_common.http.problems import ERROR_RESPONSES, invalid, not_found
 from paybill_common.http.route import TxDep, TxRoute, require
@@ -402,14 +403,20 @@ def _read(kind: Callable[[str], T], part: str) -> T:
         raise invalid("bad_cursor", "The cursor is not one that this list gave.", pointer="query:/cursor") from error
 
 
+async def known_timesheet(tx: Tx, agency_id: UUID, timesheet_id: UUID) -> Any:
+    """A timesheet's row. Raises a 404 Problem while no fact of its own has come."""
+    row = await lists.timesheet_row(tx, agency_id=agency_id, timesheet_id=timesheet_id)
+    if row is None or row.week_ending is None:
+        raise not_found("timesheet", timesheet_id)
+    return row
+
+
 @router.get("/timesheets/{timesheet_id}")
 async def get_timesheet(
     agency_id: UUID, timesheet_id: UUID, tx: TxDep, principal: Principal = require("read")
 ) -> TimesheetStoryOut:
     """One timesheet's whole story across the services."""
-    row = await lists.timesheet_row(tx, agency_id=agency_id, timesheet_id=timesheet_id)
-    if row is None or row.week_ending is None:
-        raise not_found("timesheet", timesheet_id)
+    row = await known_timesheet(tx, agency_id, timesheet_id)
     lines = await lists.lines_of(tx, agency_id=agency_id, timesheet_id=timesheet_id)
     story = await lists.story_of(tx, agency_id=agency_id, timesheet_id=timesheet_id)
     return TimesheetStoryOut(

@@ -18,7 +18,7 @@ from reporting.api.web.edge import open_letters, replays_of
 from reporting.api.web.exports import Column, Format, download
 from reporting.api.web.overview import WeekPath
 from reporting.api.web.route import PageRoute
-from reporting.api.weeks import sunday, words_line
+from reporting.api.weeks import known_timesheet, sunday, words_line
 from reporting.domain import file_import as rules
 from reporting.domain import words
 from reporting.domain.cells import Cell
@@ -171,9 +171,7 @@ async def export_lines(request: Request, agency_id: UUID, timesheet_id: UUID, ki
     """The charge lines of every version, the newest first."""
 
     async def read(tx: Tx) -> Sequence[Any]:
-        row = await lists.timesheet_row(tx, agency_id=agency_id, timesheet_id=timesheet_id)
-        if row is None or row.week_ending is None:
-            raise not_found("timesheet", timesheet_id)
+        await known_timesheet(tx, agency_id, timesheet_id)
         return await lists.lines_of(tx, agency_id=agency_id, timesheet_id=timesheet_id)
 
     return await _of_agency(request, agency_id, f"timesheet-lines-{timesheet_id}", kind, LINES, read)

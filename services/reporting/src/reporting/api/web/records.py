@@ -20,7 +20,7 @@ from reporting.api.web.context import HEADERS, Visitor, forward_of, newest_week,
 from reporting.api.web.overview import WeekPath, steps_of
 from reporting.api.web.route import PageRoute
 from reporting.api.web.views import view_query
-from reporting.api.weeks import reasons_of, sunday, words_line
+from reporting.api.weeks import known_timesheet, reasons_of, sunday, words_line
 from reporting.domain import explained, tidy, words
 from reporting.store import lists, views
 from reporting.store import week as store
@@ -182,9 +182,7 @@ async def timesheet_page(request: Request, agency_id: UUID, timesheet_id: UUID) 
     who = await visitor(request)
     who.agency(agency_id)
     async with reading(request, agency_id) as tx:
-        row = await lists.timesheet_row(tx, agency_id=agency_id, timesheet_id=timesheet_id)
-        if row is None or row.week_ending is None:
-            raise not_found("timesheet", timesheet_id)
+        row = await known_timesheet(tx, agency_id, timesheet_id)
         lines = await lists.lines_of(tx, agency_id=agency_id, timesheet_id=timesheet_id)
         story = await lists.story_of(tx, agency_id=agency_id, timesheet_id=timesheet_id)
         payslips = await lists.payslips_of(tx, agency_id=agency_id, timesheet_id=timesheet_id)
@@ -256,9 +254,7 @@ async def timesheet_documents(request: Request, agency_id: UUID, timesheet_id: U
     who = await visitor(request)
     who.agency(agency_id)
     async with reading(request, agency_id) as tx:
-        row = await lists.timesheet_row(tx, agency_id=agency_id, timesheet_id=timesheet_id)
-    if row is None or row.week_ending is None:
-        raise not_found("timesheet", timesheet_id)
+        row = await known_timesheet(tx, agency_id, timesheet_id)
     answer, away, refused = await ask(request, who, agency_id, "compliance", f"/workers/{row.worker_id}")
     if refused is not None and refused.status == 404:  # compliance has not heard of the worker
         refused = None
